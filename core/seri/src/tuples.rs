@@ -1,0 +1,22 @@
+//! The tuples for which traits are implemented.
+
+/// Calls a macro with the type parameters of every tuple of up to 12 elements.
+macro_rules! for_each_tuple {
+    ($macro:ident) => {
+        $macro!();
+        $macro!(A);
+        $macro!(A, B);
+        $macro!(A, B, C);
+        $macro!(A, B, C, D);
+        $macro!(A, B, C, D, E);
+        $macro!(A, B, C, D, E, F);
+        $macro!(A, B, C, D, E, F, G);
+        $macro!(A, B, C, D, E, F, G, H);
+        $macro!(A, B, C, D, E, F, G, H, I);
+        $macro!(A, B, C, D, E, F, G, H, I, J);
+        $macro!(A, B, C, D, E, F, G, H, I, J, K);
+        $macro!(A, B, C, D, E, F, G, H, I, J, K, L);
+    };
+}
+
+pub(crate) use for_each_tuple;

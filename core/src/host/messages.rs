@@ -1,0 +1,230 @@
+//! Messages: sending, to one or many, and waking.
+#![allow(unsafe_code)]
+
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+use skynet_abi::{
+    self as abi, Context, FLAG_BY_NAME, FLAG_CALL, FLAG_OWNED, FLAG_REDIRECTED, FLAG_REPLY,
+    Message, STATUS_DEAD, STATUS_INVALID, STATUS_NO_MEMORY, STATUS_OK, STATUS_TOO_LARGE,
+};
+
+use super::{MAX_PAYLOAD, bytes, owned, with_own_turn, with_sender, write};
+use crate::buffer::{Buffer, Letter};
+use crate::end;
+use crate::node::node;
+use crate::send::{self, Destination, Outgoing};
+
+/// Longer names cannot exist.
+const MAX_NAME: u32 = 255;
+
+/// The message's address and numbers.
+///
+/// # Safety
+/// As the ABI says of sent messages.
+unsafe fn outgoing<'a>(message: &Message) -> Result<Outgoing<'a>, i32> {
+    let to = if message.flags & FLAG_BY_NAME != 0 {
+        if message.name_len > MAX_NAME {
+            return Err(STATUS_INVALID);
+        }
+        // SAFETY: the plugin vouches for the name, by the ABI.
+        Destination::Name(unsafe { bytes(message.name, message.name_len as usize) })
+    } else {
+        Destination::Handle(message.destination)
+    };
+    Ok(Outgoing {
+        to,
+        source: message.source,
+        session: message.session,
+        kind: message.kind,
+        flags: message.flags & (FLAG_CALL | FLAG_REPLY | FLAG_REDIRECTED),
+        reason: message.reason,
+        trace: message.trace,
+        deadline: message.deadline,
+    })
+}
+
+fn check_payload(message: &Message) -> Result<(), i32> {
+    if message.len > MAX_PAYLOAD {
+        return Err(STATUS_TOO_LARGE);
+    }
+    let is_owned = message.flags & FLAG_OWNED != 0;
+    if message.data.is_null() && (message.len != 0 || is_owned) {
+        return Err(STATUS_INVALID);
+    }
+    Ok(())
+}
+
+/// The message's payload as a letter; an owned buffer is taken over.
+///
+/// # Safety
+/// As the ABI says of sent messages.
+unsafe fn letter(message: &Message) -> Result<Letter, i32> {
+    check_payload(message)?;
+    if message.flags & FLAG_OWNED == 0 {
+        // SAFETY: the plugin vouches for the payload, by the ABI.
+        let payload = unsafe { bytes(message.data, message.len) };
+        return Letter::copy(payload).map_err(|_| STATUS_NO_MEMORY);
+    }
+    let data = NonNull::new(message.data).ok_or(STATUS_INVALID)?;
+    // SAFETY: the plugin owns it, by the ABI.
+    let buffer = unsafe { owned(data) };
+    if buffer.is_shared() {
+        let payload = buffer.share();
+        return match Letter::shared(buffer, message.len) {
+            Ok(letter) => {
+                // One count is the letter's, so the other goes.
+                drop(payload);
+                Ok(letter)
+            }
+            Err(_) => {
+                let _ = payload.into_raw();
+                Err(STATUS_NO_MEMORY)
+            }
+        };
+    }
+    if message.len > buffer.capacity() {
+        let _ = buffer.into_raw();
+        return Err(STATUS_INVALID);
+    }
+    Ok(Letter::from_buffer(buffer, message.len))
+}
+
+pub(super) unsafe extern "C" fn send(
+    context: Context,
+    message: *const Message,
+    session: *mut i32,
+) -> i32 {
+    // SAFETY: the plugin vouches for the message, by the ABI.
+    let Some(message) = (unsafe { message.as_ref() }) else {
+        return STATUS_INVALID;
+    };
+    with_sender(context, |sender| {
+        // SAFETY: passed on.
+        let outgoing = match unsafe { outgoing(message) } {
+            Ok(outgoing) => outgoing,
+            Err(status) => return status,
+        };
+        // SAFETY: passed on.
+        let letter = match unsafe { letter(message) } {
+            Ok(letter) => letter,
+            Err(status) => return status,
+        };
+        match outgoing.send(sender, letter) {
+            Ok(number) => {
+                // SAFETY: the plugin vouches for the place, by the ABI.
+                unsafe { write(session, number) };
+                STATUS_OK
+            }
+            Err((status, letter)) => {
+                if message.flags & FLAG_OWNED != 0 {
+                    // It is the plugin's again.
+                    let _ = letter.into_buffer().into_raw();
+                }
+                status
+            }
+        }
+    })
+}
+
+pub(super) unsafe extern "C" fn send_many(
+    context: Context,
+    message: *const Message,
+    destinations: *const u32,
+    count: usize,
+    delivered: *mut usize,
+) -> i32 {
+    // SAFETY: the plugin vouches for the message, by the ABI.
+    let Some(message) = (unsafe { message.as_ref() }) else {
+        return STATUS_INVALID;
+    };
+    let by_field = FLAG_CALL | FLAG_REPLY | FLAG_BY_NAME;
+    if message.flags & by_field != 0 || message.kind > 255 || count > MAX_PAYLOAD {
+        return STATUS_INVALID;
+    }
+    if count != 0 && destinations.is_null() {
+        return STATUS_INVALID;
+    }
+    if let Err(status) = check_payload(message) {
+        return status;
+    }
+    with_sender(context, |sender| {
+        // SAFETY: passed on; the flags leave no name to look at.
+        let Ok(template) = (unsafe { outgoing(message) }) else {
+            return STATUS_INVALID;
+        };
+        // SAFETY: passed on.
+        let payload = match unsafe { shared_payload(message) } {
+            Ok(payload) => payload,
+            Err(status) => return status,
+        };
+        let handles = if count == 0 {
+            &[][..]
+        } else {
+            // SAFETY: the plugin vouches for `count` handles, by the ABI.
+            unsafe { std::slice::from_raw_parts(destinations, count) }
+        };
+        let taken = send::send_many(sender, &template, &payload, message.len, handles);
+        // SAFETY: the plugin vouches for the place, by the ABI.
+        unsafe { write(delivered, taken) };
+        STATUS_OK
+    })
+}
+
+/// # Safety
+/// As the ABI says of sent messages.
+unsafe fn shared_payload(message: &Message) -> Result<Buffer, i32> {
+    if message.flags & FLAG_OWNED == 0 {
+        // SAFETY: the plugin vouches for the payload, by the ABI.
+        let payload = unsafe { bytes(message.data, message.len) };
+        return Buffer::concat(&[payload, b"\0"]).map_err(|_| STATUS_NO_MEMORY);
+    }
+    let data = NonNull::new(message.data).ok_or(STATUS_INVALID)?;
+    // SAFETY: the plugin owns it, by the ABI.
+    let buffer = unsafe { owned(data) };
+    if message.len > buffer.capacity() {
+        let _ = buffer.into_raw();
+        return Err(STATUS_INVALID);
+    }
+    if !buffer.is_shared() {
+        // SAFETY: one byte more than the capacity is allocated.
+        let end = unsafe { buffer.as_ptr().add(message.len) };
+        // SAFETY: as above; nobody else has the buffer yet.
+        unsafe { end.write(0) };
+    }
+    Ok(buffer)
+}
+
+pub(super) unsafe extern "C" fn wake(context: Context, value: u64) -> i32 {
+    if node().find(context).is_none() {
+        return STATUS_DEAD;
+    }
+    let Ok(mut letter) = Letter::empty() else {
+        return STATUS_NO_MEMORY;
+    };
+    letter.kind = abi::KIND_WAKE as u16;
+    letter.value = value;
+    if send::post(context.handle, letter) {
+        STATUS_OK
+    } else {
+        STATUS_DEAD
+    }
+}
+
+pub(super) unsafe extern "C" fn node_lost(
+    context: Context,
+    harbor: u32,
+    reason: u32,
+    failed: *mut usize,
+) -> i32 {
+    with_own_turn(context, |service, _| {
+        if node().harbor.load(Ordering::Relaxed) != service.handle() || harbor == 0 || harbor > 255
+        {
+            return STATUS_INVALID;
+        }
+        let count = end::fail_calls(|callee| callee >> 24 == harbor, reason & 0xffff, "");
+        // SAFETY: the plugin vouches for the place, by the ABI.
+        unsafe { write(failed, count) };
+        STATUS_OK
+    })
+}

@@ -1,0 +1,410 @@
+//! The mailbox: many senders, one consumer, one atomic word.
+//!
+//! The word holds the newest envelope, how many messages are not yet delivered, and two flags, so that one compare-and-swap
+//! both admits a message and says whether the service must be put into a run queue, and so that no message can slip
+//! in behind a close:
+//!
+//! ```text
+//!   63        48 47                            4 3     1 0
+//!   | count     | newest envelope (16-aligned)  | SCHED | CLOSED |
+//! ```
+//! Senders push in front (a stack); the consumer takes the whole stack with one swap and reverses it. Whoever set
+//! `SCHEDULED` put the service into exactly one run queue; only the consumer clears it, and only when nothing is left.
+#![allow(unsafe_code)]
+
+use std::ptr::{self, NonNull};
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::buffer::{Envelope, Letter};
+
+/// The service has ended, or does not exist yet: nothing is admitted.
+const CLOSED: usize = 1;
+/// The service is in a run queue, or in its turn, or not yet ready to run.
+const SCHEDULED: usize = 2;
+
+const COUNT_SHIFT: u32 = 48;
+/// Where the count stops; beyond it the consumer learns the true number when it takes the messages.
+const COUNT_MAX: usize = 0xffff;
+/// The largest limit: one that a count can pass. Larger ones count as this.
+pub(crate) const LIMIT_MAX: u32 = COUNT_MAX as u32;
+const POINTER: usize = (1 << COUNT_SHIFT) - 16;
+
+/// What became of a pushed message.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Push {
+    /// It lies in the mailbox of a service that is already scheduled.
+    Delivered,
+    /// It lies in the mailbox, and the caller must put the service into a run queue.
+    Schedule,
+    /// The service has ended.
+    Closed(Letter),
+    /// The mailbox is at its limit.
+    Full(Letter),
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    word: AtomicPtr<Envelope>,
+}
+
+fn count(word: *mut Envelope) -> usize {
+    word.addr() >> COUNT_SHIFT
+}
+
+fn newest(word: *mut Envelope) -> *mut Envelope {
+    word.map_addr(|word| word & POINTER)
+}
+
+fn tagged(envelope: *mut Envelope, count: usize, flags: usize) -> *mut Envelope {
+    debug_assert!(
+        envelope.addr() & !POINTER == 0,
+        "user space addresses have at most 47 bits"
+    );
+    envelope.map_addr(|address| address | count << COUNT_SHIFT | flags)
+}
+
+impl Mailbox {
+    /// A mailbox that admits nothing.
+    pub(crate) fn closed() -> Self {
+        Self {
+            word: AtomicPtr::new(ptr::without_provenance_mut(CLOSED)),
+        }
+    }
+
+    /// Begins to admit messages without scheduling anybody: a service gets its first turn when its launch is done,
+    /// with [`rest`](Self::rest).
+    pub(crate) fn open(&self) {
+        // Relaxed: the handle table publishes the service.
+        self.word
+            .store(ptr::without_provenance_mut(SCHEDULED), Ordering::Relaxed);
+    }
+
+    /// Admits `letter`, unless the mailbox is closed or holds `limit` messages or more (0: no limit).
+    pub(crate) fn push(&self, letter: Letter, limit: u32) -> Push {
+        let envelope = letter.into_raw().as_ptr();
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word.addr() & CLOSED != 0 {
+                return Push::Closed(take(envelope));
+            }
+            if limit != 0 && count(word) >= limit.min(LIMIT_MAX) as usize {
+                return Push::Full(take(envelope));
+            }
+            // SAFETY: the envelope is ours until the exchange succeeds.
+            unsafe { (*envelope).next = newest(word) };
+            let new = tagged(envelope, (count(word) + 1).min(COUNT_MAX), SCHEDULED);
+            // Release: the consumer, which takes with Acquire, sees the message. Later exchanges by other senders
+            // continue this release sequence, as do ours that of the consumer's last `rest`.
+            match self
+                .word
+                .compare_exchange_weak(word, new, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) if word.addr() & SCHEDULED != 0 => return Push::Delivered,
+                Ok(_) => return Push::Schedule,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Marks the service as scheduled. True: it was not, and the caller must put it into a run queue.
+    ///
+    /// The caller says first (with SeqCst) why the service must run, then calls this; the consumer calls
+    /// [`rest`](Self::rest) first and looks for such reasons second. In the one order of all SeqCst operations at least
+    /// one of the two sees the other.
+    pub(crate) fn schedule(&self) -> bool {
+        model_fence();
+        let mut word = self.word.load(Ordering::SeqCst);
+        loop {
+            if word.addr() & (CLOSED | SCHEDULED) != 0 {
+                return false;
+            }
+            let new = word.map_addr(|word| word | SCHEDULED);
+            match self
+                .word
+                .compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::SeqCst)
+            {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes all messages, oldest first. They still count, until [`delivered`](Self::delivered) or [`rest`](Self::rest).
+    /// Consumer only, while scheduled.
+    pub(crate) fn take(&self) -> Batch {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if newest(word).is_null() {
+                return Batch::EMPTY;
+            }
+            let new = ptr::without_provenance_mut(word.addr() & !POINTER);
+            // Acquire: sees what the senders wrote into their messages.
+            match self
+                .word
+                .compare_exchange_weak(word, new, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => return Batch::reversed(newest(word)),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// The turn is over and `delivered` of the taken messages were; `left` were not. Consumer only, while scheduled.
+    pub(crate) fn delivered(&self, delivered: u32, left: u32) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let left = match count(word) {
+                // Nobody knows how many came meanwhile.
+                COUNT_MAX => (left as usize).min(COUNT_MAX),
+                known => known.saturating_sub(delivered as usize),
+            };
+            let flags = word.addr() & (CLOSED | SCHEDULED);
+            let new = tagged(newest(word), left, flags);
+            // Relaxed: only the number changes. Being an exchange, it continues the senders' release sequences.
+            match self
+                .word
+                .compare_exchange_weak(word, new, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// The consumer has nothing left: the service is no longer scheduled. False: messages came meanwhile, it stays
+    /// scheduled and must run again.
+    pub(crate) fn rest(&self) -> bool {
+        let rests = self.try_rest();
+        model_fence();
+        rests
+    }
+
+    fn try_rest(&self) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if !newest(word).is_null() {
+                return false;
+            }
+            // Release, and more (see `schedule`): the next consumer, on whichever thread, sees this turn's effects.
+            match self.word.compare_exchange_weak(
+                word,
+                ptr::null_mut(),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Admits nothing from now on and takes what is left. Consumer only.
+    pub(crate) fn close(&self) -> Batch {
+        // AcqRel: sees the senders' messages.
+        let word = self
+            .word
+            .swap(ptr::without_provenance_mut(CLOSED), Ordering::AcqRel);
+        Batch::reversed(newest(word))
+    }
+
+    /// Messages waiting. Those of the current turn count until it ends.
+    pub(crate) fn len(&self) -> usize {
+        count(self.word.load(Ordering::Relaxed))
+    }
+}
+
+/// The order of SeqCst operations, for the model checker, which takes them for AcqRel but knows fences.
+fn model_fence() {
+    #[cfg(loom)]
+    loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+fn take(envelope: *mut Envelope) -> Letter {
+    let envelope = NonNull::new(envelope).expect("an envelope is never null");
+    // SAFETY: the push did not succeed, so the envelope is still the sender's.
+    unsafe { Letter::from_raw(envelope) }
+}
+
+/// Messages that the consumer owns, oldest first.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    first: *mut Envelope,
+    len: u32,
+}
+
+// SAFETY: a batch owns its messages, which are `Send`.
+unsafe impl Send for Batch {}
+
+impl Batch {
+    /// No messages.
+    pub(crate) const EMPTY: Batch = Batch {
+        first: ptr::null_mut(),
+        len: 0,
+    };
+
+    fn reversed(mut newest: *mut Envelope) -> Self {
+        let mut batch = Self::EMPTY;
+        while !newest.is_null() {
+            // SAFETY: the consumer owns every envelope of the stack it took.
+            let older = unsafe { (*newest).next };
+            // SAFETY: as above.
+            unsafe { (*newest).next = batch.first };
+            batch.first = newest;
+            batch.len += 1;
+            newest = older;
+        }
+        batch
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+}
+
+impl Iterator for Batch {
+    type Item = Letter;
+
+    fn next(&mut self) -> Option<Letter> {
+        let envelope = NonNull::new(self.first)?;
+        // SAFETY: the batch owns it.
+        self.first = unsafe { envelope.as_ref() }.next;
+        self.len -= 1;
+        // SAFETY: it has just left the batch.
+        Some(unsafe { Letter::from_raw(envelope) })
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn letter(session: i32) -> Letter {
+        let mut letter = Letter::empty().expect("memory");
+        letter.session = session;
+        letter
+    }
+
+    fn sessions(batch: Batch) -> Vec<i32> {
+        batch.map(|letter| letter.session).collect()
+    }
+
+    #[test]
+    fn messages_come_out_in_the_order_they_went_in() {
+        let mailbox = Mailbox::closed();
+        mailbox.open();
+        assert!(mailbox.rest());
+        assert!(matches!(mailbox.push(letter(1), 0), Push::Schedule));
+        assert!(matches!(mailbox.push(letter(2), 0), Push::Delivered));
+        assert_eq!(mailbox.len(), 2);
+        assert!(!mailbox.rest());
+        assert_eq!(sessions(mailbox.take()), [1, 2]);
+        assert!(mailbox.rest());
+        assert!(mailbox.schedule());
+        assert!(!mailbox.schedule());
+    }
+
+    #[test]
+    fn a_limit_counts_what_is_taken_out_but_not_delivered() {
+        let mailbox = Mailbox::closed();
+        mailbox.open();
+        for session in 0..3 {
+            assert!(matches!(mailbox.push(letter(session), 3), Push::Delivered));
+        }
+        let batch = mailbox.take();
+        assert!(matches!(mailbox.push(letter(3), 3), Push::Full(_)));
+        mailbox.delivered(1, 2);
+        assert!(matches!(mailbox.push(letter(3), 3), Push::Delivered));
+        assert!(matches!(mailbox.push(letter(4), 3), Push::Full(_)));
+        drop(batch);
+        assert_eq!(sessions(mailbox.take()), [3]);
+        assert!(mailbox.rest());
+        assert_eq!(mailbox.len(), 0);
+    }
+
+    #[test]
+    fn nothing_is_admitted_behind_a_close() {
+        let mailbox = Mailbox::closed();
+        assert!(matches!(mailbox.push(letter(1), 0), Push::Closed(_)));
+        mailbox.open();
+        assert!(matches!(mailbox.push(letter(1), 0), Push::Delivered));
+        assert_eq!(sessions(mailbox.close()), [1]);
+        assert!(matches!(mailbox.push(letter(2), 0), Push::Closed(_)));
+        assert!(!mailbox.schedule());
+    }
+
+    #[test]
+    fn the_count_saturates_and_the_batch_knows_the_truth() {
+        let mailbox = Mailbox::closed();
+        mailbox.open();
+        for session in 0..70_000 {
+            assert!(matches!(mailbox.push(letter(session), 0), Push::Delivered));
+        }
+        assert_eq!(mailbox.len(), COUNT_MAX);
+        assert_eq!(mailbox.take().len(), 70_000);
+    }
+
+    #[test]
+    fn each_sender_keeps_its_order_and_the_service_is_scheduled_once() {
+        use std::sync::Arc;
+        const SENDERS: i32 = 4;
+        const EACH: i32 = if cfg!(miri) { 50 } else { 20_000 };
+        let mailbox = Arc::new(Mailbox::closed());
+        mailbox.open();
+        assert!(mailbox.rest());
+        let (run, runs) = std::sync::mpsc::channel();
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|sender| {
+                let (mailbox, run) = (Arc::clone(&mailbox), run.clone());
+                std::thread::Builder::new()
+                    .spawn(move || {
+                        for number in 0..EACH {
+                            if let Push::Schedule = mailbox.push(letter(sender * EACH + number), 0)
+                            {
+                                run.send(()).unwrap();
+                            }
+                        }
+                    })
+                    .unwrap()
+            })
+            .collect();
+        let mut next = [0; SENDERS as usize];
+        let mut received = 0;
+        while received < SENDERS * EACH {
+            runs.recv().unwrap();
+            loop {
+                for session in sessions(mailbox.take()) {
+                    let sender = (session / EACH) as usize;
+                    assert_eq!(session % EACH, next[sender]);
+                    next[sender] += 1;
+                    received += 1;
+                }
+                if mailbox.rest() {
+                    break;
+                }
+            }
+        }
+        senders
+            .into_iter()
+            .for_each(|sender| sender.join().unwrap());
+        assert!(runs.try_recv().is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! A worker: takes services from run queues and runs their turns; drives the poller and the timers when nobody else does.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use crate::clock;
+use crate::crash::{self, SignalStack};
+use crate::current;
+use crate::node::{Node, node};
+use crate::scheduler::{Queue, Runnable, Seat};
+use crate::turn::{self, After};
+
+/// After so many turns the injector goes first, so that a busy seat cannot starve it.
+const INJECTOR_TURNS: u32 = 61;
+/// How often busy workers look after sockets, in nanoseconds.
+const POLL_NS: u64 = 100_000;
+/// How often an idle worker looks for work before it sleeps.
+const SPINS: u32 = 32;
+
+/// Starts a worker on a free seat. `Ok(false)`: all seats are taken.
+pub(crate) fn start() -> io::Result<bool> {
+    let node = node();
+    let Some(index) = node.scheduler.seats.iter().position(Seat::sit) else {
+        return Ok(false);
+    };
+    let spawned = thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || Worker::new(index).run());
+    match spawned {
+        // Detached: the seat says whether somebody still sits there.
+        Ok(_) => Ok(true),
+        Err(error) => {
+            node.scheduler.seats[index].leave();
+            Err(error)
+        }
+    }
+}
+
+/// Queues a service with the worker that this thread is, or gives it back when the thread is none.
+pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
+    let Some(seat) = current::seat() else {
+        return Some(service);
+    };
+    // SAFETY: `current::seat` is the seat this very thread sits on.
+    unsafe { seat.queue() }.push(service);
+    // A long turn keeps this worker from its queue: let a sleeper have it now.
+    if seat.open.load(Ordering::Relaxed) && node().scheduler.has_sleepers() {
+        node().share();
+    }
+    None
+}
+
+struct Worker {
+    node: &'static Node,
+    index: usize,
+    seat: &'static Seat,
+    queue: &'static Queue,
+    /// The clock's time, read at the end of each turn.
+    now: u64,
+    next_poll: u64,
+    turns: u32,
+    /// Without it a stack overflow would not be reported.
+    _stack: Option<SignalStack>,
+}
+
+impl Worker {
+    fn new(index: usize) -> Self {
+        let node = node();
+        let seat = &node.scheduler.seats[index];
+        current::set_seat(Some(seat));
+        let stack = crash::prepare_thread().ok();
+        // SAFETY: `start` sat down for this thread.
+        let queue = unsafe { seat.queue() };
+        Self {
+            node,
+            index,
+            seat,
+            queue,
+            now: clock::turn_ns(),
+            next_poll: 0,
+            turns: 0,
+            _stack: stack,
+        }
+    }
+
+    fn run(mut self) {
+        while !self.node.scheduler.stopping.load(Ordering::Relaxed) {
+            match self.next() {
+                Some(service) => self.run_turn(service),
+                None => self.sleep(),
+            }
+            if self.seat.replaced.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        self.leave();
+    }
+
+    fn next(&mut self) -> Option<Runnable> {
+        self.turns = self.turns.wrapping_add(1);
+        let scheduler = &self.node.scheduler;
+        if self.turns.is_multiple_of(INJECTOR_TURNS)
+            && let Some(service) = scheduler.injected(self.queue)
+        {
+            return Some(service);
+        }
+        self.queue
+            .pop()
+            .or_else(|| scheduler.injected(self.queue))
+            .or_else(|| scheduler.steal(self.index, self.queue))
+    }
+
+    fn run_turn(&mut self, service: Runnable) {
+        let (after, now) = turn::run(service, Some(self.seat), self.now);
+        self.now = now;
+        if after == After::Again {
+            self.queue.push(service);
+        }
+        self.share();
+        if now >= self.next_poll {
+            self.poll();
+        }
+    }
+
+    /// Wakes a sleeper when there is work for two.
+    fn share(&self) {
+        if self.node.scheduler.has_sleepers() && self.seat.waiting() >= 2 {
+            self.node.share();
+        }
+    }
+
+    /// Looks after timers and sockets without waiting.
+    fn poll(&mut self) {
+        self.next_poll = self.now + POLL_NS;
+        self.node.timers.fire();
+        if !self.node.sockets.is_idle() && self.node.scheduler.take_poller() {
+            self.poll_sockets(Some(Duration::ZERO));
+            self.node.scheduler.release_poller();
+        }
+    }
+
+    fn poll_sockets(&self, timeout: Option<Duration>) {
+        if let Err(error) = self.node.sockets.poll(timeout) {
+            self.node
+                .log
+                .error(0, &format!("polling sockets failed: {error}"));
+        }
+    }
+
+    fn sleep(&mut self) {
+        for _ in 0..SPINS {
+            std::hint::spin_loop();
+            if let Some(service) = self.next() {
+                self.now = clock::turn_ns();
+                return self.run_turn(service);
+            }
+        }
+        let scheduler = &self.node.scheduler;
+        let in_poller = scheduler.take_poller();
+        if scheduler.announce_sleep(self.index, in_poller) {
+            if in_poller {
+                let timeout = self.node.timers.sleep();
+                self.poll_sockets(timeout);
+                self.node.timers.awake();
+            } else {
+                self.seat.parker.park();
+            }
+            scheduler.end_sleep(self.index);
+            self.node.monitor.poke();
+        }
+        if in_poller {
+            scheduler.release_poller();
+        }
+        self.node.timers.fire();
+        self.now = clock::turn_ns();
+        self.next_poll = self.now + POLL_NS;
+        self.share();
+    }
+
+    /// Leaves what is queued to others.
+    fn leave(self) {
+        while let Some(service) = self.queue.pop() {
+            self.node.scheduler.inject_silently(service);
+        }
+        current::set_seat(None);
+        self.seat.replaced.store(false, Ordering::SeqCst);
+        self.seat.replacing.store(false, Ordering::SeqCst);
+        self.seat.leave();
+        if self.node.scheduler.stopping.load(Ordering::SeqCst) {
+            self.node.stop.parker.unpark();
+        }
+        // Nobody else may know of what was queued here, or that the poller has nobody now.
+        if self.node.scheduler.backlog() != 0 || !self.node.scheduler.is_polled() {
+            self.node.share();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The module `chat`: the watchdog. Launched as `chat [HOST:PORT]`, it launches everything else.
+
+use std::sync::Arc;
+
+use skynet_seri::unpack;
+use skynet_service::{
+    Context, Error, Exit, Handle, KIND_LUA, Local, Message, Reason, Result, ResultExt, Service,
+};
+
+use crate::desk::{Claim, Desk};
+use crate::gate::{self, Report, Socket};
+use crate::protocol::{AgentNews, Pool};
+use crate::settings::{self, Settings};
+
+/// The service: knows who is in the chat, and keeps the rest of it going.
+#[derive(Debug)]
+pub(crate) struct Chat {
+    gate: Handle,
+    desk: Local<Desk>,
+    /// Replaced as a whole when a room service is: who launches an agent meanwhile notices by that.
+    pool: Local<Arc<Pool>>,
+}
+
+impl Service for Chat {
+    async fn start(cx: &Context, args: &str) -> Result<Self> {
+        let settings = Settings::read(args, settings::env(cx))?;
+        let mut rooms = Vec::new();
+        for _ in 0..settings.rooms {
+            rooms.push(launch_room(cx).await?);
+        }
+        let pool = Pool::new(rooms).ok_or_else(|| Error::msg("a chat needs rooms"))?;
+        let gate = cx.launch("gate").await?;
+        cx.monitor(gate);
+        let opened = gate::open(cx, gate, &settings).await;
+        if opened.is_err() {
+            // Rooms follow this service, a gate that was never opened does not.
+            close(cx, gate);
+        }
+        let address = opened.context(format_args!("chat cannot open {}", settings.address))?;
+        let (host, port) = address
+            .rsplit_once(':')
+            .unwrap_or((&settings.address, "its port"));
+        log::info!("chat is open on {address} (try: nc {host} {port})");
+        Ok(Self {
+            gate,
+            desk: Local::default(),
+            pool: Local::new(Arc::new(pool)),
+        })
+    }
+
+    async fn handle(&self, cx: &Context, message: Message) -> Result<()> {
+        if message.kind() != KIND_LUA {
+            return Err(Error::unsupported(format_args!(
+                "message of kind {} to the chat: wanted {KIND_LUA}",
+                message.kind()
+            )));
+        }
+        if message.source() != self.gate {
+            return self.rename(cx, &message);
+        }
+        match Report::decode(&message)? {
+            Report::Open { socket, address } => self.welcome(cx, socket, address).await,
+            Report::Close { socket, why } => {
+                self.farewell(cx, socket, why);
+                Ok(())
+            }
+            Report::Warning { socket, waiting } => {
+                log::debug!("client {socket} does not read: {waiting} KiB wait for it");
+                Ok(())
+            }
+        }
+    }
+
+    async fn on_exit(&self, cx: &Context, exit: Exit) -> Result<()> {
+        let index = self.pool.with(|pool| {
+            let mut services = pool.services().iter();
+            services.position(|service| *service == exit.handle)
+        });
+        if exit.handle == self.gate {
+            // Its clients went with it. Agents and rooms follow this service.
+            cx.exit_with(Reason::FAILED, "its gate has ended");
+        } else if let Some(index) = index {
+            self.replace_room(cx, index).await?;
+        } else if let Some(socket) = self.desk.with(|desk| desk.abandon(exit.handle)) {
+            log::warn!(
+                "agent {} of client {socket} has ended: {}{}{}",
+                exit.handle,
+                exit.reason,
+                if exit.text.is_empty() { "" } else { ": " },
+                exit.text
+            );
+            gate::kick(cx, self.gate, socket)?;
+        }
+        Ok(())
+    }
+
+    fn on_stop(&self, cx: &Context) {
+        close(cx, self.gate);
+    }
+}
+
+impl Chat {
+    /// A client has connected: launches its agent, which then gets its lines.
+    async fn welcome(&self, cx: &Context, socket: Socket, address: &str) -> Result<()> {
+        let nick = self.desk.with(|desk| desk.arrive(socket));
+        let pool = self.pool.with(|pool| Arc::clone(pool));
+        let line = format!("agent {} {} {socket} {nick} {pool}", cx.handle(), self.gate);
+        let agent = match cx.launch(&line).await {
+            Ok(agent) => agent,
+            Err(error) => {
+                self.desk.with(|desk| desk.depart(socket));
+                gate::kick(cx, self.gate, socket)?;
+                return Err(Error::from(error).context(format_args!("no agent for {address}")));
+            }
+        };
+        if !self.desk.with(|desk| desk.serve(socket, agent)) {
+            tell(cx, agent, AgentNews::Gone);
+            return Ok(());
+        }
+        cx.monitor(agent);
+        self.catch_up(cx, agent, &pool);
+        log::debug!("client {socket} from {address} is served by {agent}");
+        if let Err(error) = gate::forward(cx, self.gate, socket, agent).await {
+            // It has gone meanwhile, which the gate reports too.
+            log::debug!("client {socket} from {address} was not forwarded: {error}");
+        }
+        Ok(())
+    }
+
+    /// Tells a new agent of room services that were replaced while it was launched.
+    fn catch_up(&self, cx: &Context, agent: Handle, known: &Pool) {
+        let pool = self.pool.with(|pool| Arc::clone(pool));
+        let pairs = pool.services().iter().zip(known.services());
+        for (index, (&service, _)) in pairs.enumerate().filter(|(_, (new, old))| new != old) {
+            tell(cx, agent, AgentNews::Pool { index, service });
+        }
+    }
+
+    /// A client has gone: its agent ends.
+    fn farewell(&self, cx: &Context, socket: Socket, why: Option<&str>) {
+        if let Some(why) = why {
+            log::info!("client {socket} was closed: {why}");
+        }
+        if let Some(agent) = self.desk.with(|desk| desk.depart(socket)) {
+            tell(cx, agent, AgentNews::Gone);
+        }
+    }
+
+    /// An agent wants a nick.
+    fn rename(&self, cx: &Context, message: &Message) -> Result<()> {
+        let (word, nick) = unpack::<(&str, &str)>(message)?;
+        if word != "nick" {
+            return Err(Error::unsupported(format_args!(
+                "request {word:?} of the chat: wanted nick"
+            )));
+        }
+        match self.desk.with(|desk| desk.claim(message.source(), nick)) {
+            Claim::Granted => Ok(cx.reply(message, ())?),
+            Claim::Taken => Err(Error::refused("somebody else has this nick")),
+            Claim::Gone => Err(Error::refused("only agents of clients have nicks")),
+        }
+    }
+
+    /// A room service has ended: launches another one in its place, and tells the agents, who come back to it.
+    async fn replace_room(&self, cx: &Context, index: usize) -> Result<()> {
+        let service = match launch_room(cx).await {
+            Ok(service) => service,
+            Err(error) => {
+                let text = format!("a room service has ended, and none came in its place: {error}");
+                cx.exit_with(Reason::FAILED, &text);
+                return Err(Error::msg(text));
+            }
+        };
+        log::warn!("a room service has ended; {service} is in its place");
+        self.pool
+            .with(|pool| Arc::make_mut(pool).replace(index, service));
+        for agent in self.desk.with(|desk| desk.agents()) {
+            tell(cx, agent, AgentNews::Pool { index, service });
+        }
+        Ok(())
+    }
+}
+
+/// Ends the gate, which nobody else has a use for. It may have ended before.
+fn close(cx: &Context, gate: Handle) {
+    if let Err(error) = cx.kill(gate) {
+        log::debug!("{error}");
+    }
+}
+
+async fn launch_room(cx: &Context) -> Result<Handle> {
+    let room = cx.launch(&format!("room {}", cx.handle())).await?;
+    cx.monitor(room);
+    Ok(room)
+}
+
+/// Tells an agent something. One that has ended needs no news.
+fn tell(cx: &Context, agent: Handle, news: AgentNews) {
+    let sent = news
+        .encode()
+        .map_err(Error::from)
+        .and_then(|bytes| Ok(cx.send(agent, KIND_LUA, bytes)?));
+    if let Err(error) = sent {
+        log::debug!("{news:?} did not reach an agent: {error}");
+    }
+}

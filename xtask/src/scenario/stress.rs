@@ -1,0 +1,206 @@
+//! Everything at random and at once, by services and from outside, while all of them check what the node promises.
+//!
+//! What is drawn depends on the seed, which is printed first; what comes of it depends on the machine too. Set
+//! `STRESS_SEED` to draw the same again, `STRESS_SECONDS` to go on for longer, `STRESS_THREADS` for a number of workers.
+
+mod outside;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::Stage;
+use super::memory::mib;
+use super::probe::{Probe, count};
+use crate::deadline::eventually;
+use crate::node::{Mark, Node, PATIENCE};
+use crate::say;
+
+/// How long it takes when nothing else is said.
+const TIME: Duration = Duration::from_secs(20);
+/// Services that do everything at random.
+const ACTORS: u64 = 24;
+/// Clients of the control socket at once.
+const CLIENTS: u64 = 3;
+/// How long nothing at all may happen.
+const STANDSTILL: Duration = Duration::from_secs(15);
+/// How long all of them may take to end, and their last timers to pass.
+const QUIET: Duration = Duration::from_secs(30);
+/// The storm is stopped and begun anew this often: what memory it leaves must not grow.
+const ROUNDS: u32 = 3;
+/// What memory may grow between two rounds: the peaks of an allocator that serves several threads.
+const GROWTH: u64 = 16 << 20;
+
+pub(super) fn run(stage: &mut Stage) -> Result<()> {
+    let seed = variable("STRESS_SEED")?.map_or_else(draw_seed, Ok)?;
+    let time = variable("STRESS_SECONDS")?.map_or(TIME, Duration::from_secs);
+    let threads = variable("STRESS_THREADS")?.unwrap_or([2, 1, 4][(seed % 3) as usize]);
+    stage.step(format!(
+        "seed {seed}, {} with {threads} workers: STRESS_SEED={seed} STRESS_SECONDS={} STRESS_THREADS={threads}",
+        say::duration(time),
+        time.as_secs()
+    ));
+    let spec = stage
+        .spec("stress")
+        .set("thread", threads as i64)
+        .set("shutdown_grace", 10)
+        .start(format!("test_stress_director {seed} {ACTORS}"));
+    let (node, probe) = Probe::start(stage, spec)?;
+    let storm = Storm {
+        stage,
+        node: &node,
+        probe: &probe,
+        seed,
+        services: probe.node("services")?,
+    };
+    let mut left = Vec::new();
+    for round in 0..ROUNDS {
+        storm.blow(round, time / ROUNDS)?;
+        left.push(storm.calm()?);
+    }
+    storm.compare(&left)?;
+    stage.step("the node is stopped in the middle of it");
+    storm.probe.call(DIRECTOR, "START")?;
+    std::thread::sleep(Duration::from_millis(500));
+    let mut node = node;
+    let status = node.terminate(PATIENCE)?;
+    ensure!(status.success(), "it did not stop cleanly: {status}");
+    check_log(&node)
+}
+
+const DIRECTOR: &str = ".director";
+
+fn variable(name: &str) -> Result<Option<u64>> {
+    match std::env::var(name) {
+        Ok(text) => {
+            Ok(Some(text.parse().with_context(|| {
+                format!("{name} is {text:?}, wanted a number")
+            })?))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+fn draw_seed() -> Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(now.as_micros() as u64 % 1_000_000)
+}
+
+/// One node and who storms it.
+struct Storm<'a> {
+    stage: &'a Stage,
+    node: &'a Node,
+    probe: &'a Probe,
+    seed: u64,
+    /// How many services there are when nothing goes on.
+    services: f64,
+}
+
+impl Storm<'_> {
+    /// Everybody does everything for so long.
+    fn blow(&self, round: u32, time: Duration) -> Result<()> {
+        self.probe.call(DIRECTOR, "START")?;
+        let is_over = AtomicBool::new(false);
+        let rundir = self.node.rundir();
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS)
+                .map(|client| {
+                    let seed = self.seed + client * 1000 + u64::from(round) * 17;
+                    let (rundir, is_over) = (&rundir, &is_over);
+                    std::thread::Builder::new()
+                        .spawn_scoped(scope, move || outside::storm(rundir, seed, ACTORS, is_over))
+                })
+                .collect::<Result<_, _>>()?;
+            let watched = self.watch(time);
+            is_over.store(true, Ordering::Relaxed);
+            for client in clients {
+                match client.join() {
+                    Ok(result) => result.context("a client of the control socket")?,
+                    Err(_) => bail!("a client of the control socket panicked"),
+                }
+            }
+            watched
+        })
+    }
+
+    /// Sees that it goes on.
+    fn watch(&self, time: Duration) -> Result<()> {
+        let begin = Instant::now();
+        let mut last = (Instant::now(), 0);
+        while begin.elapsed() < time {
+            std::thread::sleep(Duration::from_millis(500).min(time));
+            check_log(self.node)?;
+            let line = self
+                .probe
+                .begin(DIRECTOR, "STATS")?
+                .reply(STANDSTILL)
+                .context("the node does not answer")?;
+            let handled = count(&line, "handled")?;
+            if handled > last.1 {
+                last = (Instant::now(), handled);
+            }
+            ensure!(
+                last.0.elapsed() < STANDSTILL,
+                "nothing has happened for {}: {line}",
+                say::duration(last.0.elapsed())
+            );
+        }
+        Ok(())
+    }
+
+    /// Everybody is killed; gives what memory is left in use.
+    fn calm(&self) -> Result<u64> {
+        let line = self.probe.begin(DIRECTOR, "STOP")?.reply(QUIET)?;
+        let wanted = self.services;
+        eventually("everything to be gone", QUIET, || {
+            let gone = self.probe.node("services")? == wanted
+                && self.probe.node("timers")? == 0.0
+                // The probe's listener, and the connection of this question.
+                && self.probe.command("SOCKETS")?.lines().count() <= 2;
+            Ok(gone.then_some(()))
+        })
+        .with_context(|| format!("{:?}", self.probe.command("NODE")))?;
+        check_log(self.node)?;
+        let left = self.node.usage()?.private;
+        self.stage
+            .detail(format!("{line}; {} left in use", mib(left)));
+        Ok(left)
+    }
+
+    fn compare(&self, left: &[u64]) -> Result<()> {
+        let growth = left
+            .windows(2)
+            .map(|pair| pair[1].saturating_sub(pair[0]))
+            .min()
+            .unwrap_or_default();
+        self.stage.detail(format!(
+            "memory grew by {} at least from round to round",
+            mib(growth)
+        ));
+        ensure!(
+            growth <= GROWTH,
+            "memory grows by {} in each round",
+            mib(growth)
+        );
+        Ok(())
+    }
+}
+
+/// Nothing that was promised was broken so far.
+fn check_log(node: &Node) -> Result<()> {
+    for pattern in [
+        "stress violation",
+        "maybe in an endless loop",
+        "was killed and does not leave",
+    ] {
+        let found = node.log().matching(Mark::default(), pattern);
+        ensure!(
+            found.is_empty(),
+            "{} lines with {pattern:?}; the first ones:\n{}",
+            found.len(),
+            found[..found.len().min(5)].join("\n")
+        );
+    }
+    Ok(())
+}
