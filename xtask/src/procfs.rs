@@ -29,14 +29,18 @@ pub(crate) fn private(pid: Pid) -> Result<u64> {
 /// Processor time used so far, in user and kernel, by all threads. Its unit is the clock tick (10 ms).
 pub(crate) fn cpu(pid: Pid) -> Result<Duration> {
     let stat = read(pid, "stat")?;
-    // The second field is the name in brackets, and may hold spaces and brackets itself.
-    let (_, rest) = stat.rsplit_once(')').context("stat has no name")?;
-    let user: u64 = field(rest, 11).context("stat has no utime")?;
-    let system: u64 = field(rest, 12).context("stat has no stime")?;
+    let user: u64 = stat_field(&stat, 14).context("stat has no utime")?;
+    let system: u64 = stat_field(&stat, 15).context("stat has no stime")?;
     let hertz = rustix::param::clock_ticks_per_second();
     Ok(Duration::from_secs_f64(
         (user + system) as f64 / hertz as f64,
     ))
+}
+
+/// The id of its session. 0 for one whose leader lies outside this process namespace, as in many a container: what
+/// `getsid` of the safe wrappers takes to be impossible.
+pub(crate) fn session(pid: Pid) -> Result<i32> {
+    stat_field(&read(pid, "stat")?, 6).context("stat has no session")
 }
 
 /// How often a thread of the process that is alive now has left a processor, by itself or not.
@@ -137,6 +141,13 @@ fn socket_inodes(pid: Pid) -> Result<HashSet<u64>> {
 fn read(pid: Pid, file: &str) -> Result<String> {
     let path = format!("/proc/{}/{file}", pid.as_raw_nonzero());
     fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))
+}
+
+/// A field of `stat` after the name, counted from 1 as in proc(5). The name, which is the second field, is in brackets and
+/// may hold spaces and brackets itself.
+fn stat_field<T: std::str::FromStr>(stat: &str, number: usize) -> Option<T> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    field(rest, number - 3)
 }
 
 fn field<T: std::str::FromStr>(text: &str, index: usize) -> Option<T> {

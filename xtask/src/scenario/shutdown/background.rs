@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, getsid, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 
 use super::{expect_tidy, read, wait_in};
 use crate::deadline::{eventually, expect_eq};
 use crate::node::{NodeSpec, PATIENCE};
+use crate::procfs;
 use crate::scenario::Stage;
 
 const PID_FILE: &str = "node.pid";
@@ -76,9 +77,8 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
 
     stage.step("daemon mode: the command ends when the node is up, which goes on by itself");
     let daemon = start(stage, &folder)?;
-    let session = getsid(Some(daemon.0)).context("the daemon's session")?;
     ensure!(
-        session != getsid(None)?,
+        procfs::session(daemon.0)? != procfs::session(getpid())?,
         "the daemon is in the session of who started it"
     );
     ensure!(
@@ -110,7 +110,7 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
 
     stage.step("a crash: the last words are in the run folder, and the next start takes over");
     let daemon = start(stage, &folder)?;
-    let sockets = crate::procfs::listening(daemon.0);
+    let sockets = procfs::listening(daemon.0);
     let address = *sockets.first().context("the probe does not listen")?;
     let mut client = crate::client::LineClient::connect(address)?;
     let list = ctl(stage, &rundir, &["list"])?;
