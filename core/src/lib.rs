@@ -7,7 +7,7 @@
 //!                           send.rs      whom it reaches, who owes whom an answer
 //!                           registry.rs  handle -> service, without locks
 //!                           mailbox.rs   one atomic word admits, counts and schedules
-//!                           scheduler.rs run queues, sleepers
+//!                           scheduler.rs run queues; who is woken: sleepers.rs
 //!                           worker.rs    takes the service from a queue
 //!                           turn.rs      delivers a budget of messages
 //!   plugin ◄─ deliver ──────
@@ -43,6 +43,7 @@ mod send;
 mod service;
 mod shutdown;
 pub mod signals;
+mod sleepers;
 mod socket;
 mod timer;
 mod timers;

@@ -86,13 +86,9 @@ impl Monitor {
 
     fn wait(&self, node: &Node) {
         self.asleep.store(true, Ordering::SeqCst);
-        // Pairs with a worker that becomes busy before it looks whether the monitor sleeps.
+        // Pairs with a worker that says it is awake before it looks whether the monitor sleeps.
         fence(Ordering::SeqCst);
-        let somebody_works = node
-            .scheduler
-            .seats
-            .iter()
-            .any(|seat| seat.busy.load(Ordering::SeqCst));
+        let somebody_works = node.scheduler.sleepers.is_anybody_awake();
         if somebody_works || self.stopping.load(Ordering::SeqCst) {
             self.asleep.store(false, Ordering::SeqCst);
             self.parker.park_timeout(TICK);
@@ -137,8 +133,8 @@ fn look(node: &Node, seat: &'static Seat, seen: &mut Seen, now: u64) {
     let spent = now.saturating_sub(began);
     if spent >= SLOW_NS {
         seat.open.store(true, Ordering::Relaxed);
-        let waiting = node.scheduler.backlog() != 0 || !node.scheduler.is_polled();
-        if waiting && node.scheduler.has_sleepers() {
+        let waiting = node.scheduler.backlog() != 0 || !node.scheduler.sleepers.is_polled();
+        if waiting && node.scheduler.sleepers.has_any() {
             node.share();
         } else if waiting && spent >= STUCK_NS && !seat.replaced.load(Ordering::Relaxed) {
             replace(node, seat);

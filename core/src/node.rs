@@ -13,8 +13,9 @@ use crate::monitor::Monitor;
 use crate::names::Names;
 use crate::park::Parker;
 use crate::registry::Registry;
-use crate::scheduler::{Runnable, Scheduler, Woken};
+use crate::scheduler::{Runnable, Scheduler};
 use crate::service::Service;
+use crate::sleepers::Woken;
 use crate::socket::Sockets;
 use crate::timers::Timers;
 
@@ -144,7 +145,7 @@ impl Node {
 
     /// Wakes a sleeping worker to share what waits.
     pub(crate) fn share(&self) {
-        self.wake(self.scheduler.wake_one());
+        self.wake(self.scheduler.sleepers.wake_one());
     }
 
     fn wake(&self, woken: Woken) {

@@ -6,25 +6,20 @@
 //! each other stay together.
 //!
 //! # Waking
-//! A worker announces that it will sleep, then looks once more, then sleeps. Somebody who puts work where *only* a
-//! sleeper could take it (the injector) therefore adds the work first and looks for sleepers second, with a full fence
-//! between on both sides. Work in a seat's own queue is never lost without a wake-up, because its worker gets to it;
-//! there sleepers are woken to share it when at least two services wait, or when the current turn is known to be long.
+//! Somebody who puts work where *only* a sleeper could take it (the injector) wakes one (see [`Sleepers`]). Work in a
+//! seat's own queue is never lost without a wake-up, because its worker gets to it; there sleepers are woken to share
+//! it when at least two services wait, or when the current turn is known to be long.
 
 #![allow(unsafe_code)]
 
-use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 
 use crate::loader::PluginInfo;
-use crate::park::Parker;
 use crate::service::Service;
+use crate::sleepers::{Sleepers, Woken};
 
 /// A service that was marked scheduled and lies in exactly one queue.
 pub(crate) type Runnable = &'static Service;
@@ -55,7 +50,6 @@ pub(crate) struct Seat {
     stealer: Stealer<Runnable>,
     queue: OwnEnd,
     taken: AtomicBool,
-    pub(crate) parker: Parker,
     /// When the current turn began, in nanoseconds; 0 between turns.
     pub(crate) turn_began: AtomicU64,
     /// Counts turns: the same number twice is the same turn.
@@ -66,10 +60,6 @@ pub(crate) struct Seat {
     plugin: AtomicPtr<PluginInfo>,
     /// Even a lone service may be taken: the current turn is, or will be, long.
     pub(crate) open: AtomicBool,
-    /// Sleeps in the poller rather than in the parker.
-    in_poller: AtomicBool,
-    /// A thread sits here and is not asleep.
-    pub(crate) busy: AtomicBool,
     /// Another thread has taken over for the worker, which leaves when its turn ends.
     pub(crate) replaced: AtomicBool,
     /// Somebody is starting that other thread, or has.
@@ -83,15 +73,12 @@ impl Seat {
             stealer: queue.stealer(),
             queue: OwnEnd(queue),
             taken: AtomicBool::new(false),
-            parker: Parker::default(),
             turn_began: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             service: AtomicU32::new(0),
             source: AtomicU32::new(0),
             plugin: AtomicPtr::new(ptr::null_mut()),
             open: AtomicBool::new(false),
-            in_poller: AtomicBool::new(false),
-            busy: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
             replacing: AtomicBool::new(false),
         }
@@ -100,16 +87,11 @@ impl Seat {
     /// Sits down. False: somebody sits here.
     pub(crate) fn sit(&self) -> bool {
         // Acquire: sees what the former thread did to the queue.
-        let free = !self.taken.swap(true, Ordering::Acquire);
-        if free {
-            self.busy.store(true, Ordering::SeqCst);
-        }
-        free
+        !self.taken.swap(true, Ordering::Acquire)
     }
 
     /// Leaves the seat to the next thread.
     pub(crate) fn leave(&self) {
-        self.busy.store(false, Ordering::SeqCst);
         self.taken.store(false, Ordering::Release);
     }
 
@@ -178,21 +160,8 @@ impl Seat {
 pub(crate) struct Scheduler {
     pub(crate) seats: Box<[Seat]>,
     injector: Injector<Runnable>,
-    sleepers: Mutex<VecDeque<usize>>,
-    sleeping: AtomicUsize,
-    /// Somebody drives the poller.
-    polling: AtomicBool,
+    pub(crate) sleepers: Sleepers,
     pub(crate) stopping: AtomicBool,
-}
-
-/// How a woken sleeper must be woken.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Woken {
-    /// Nobody sleeps, or the sleeper is awake again.
-    Done,
-    /// The sleeper is inside the poller: notify it.
-    NotifyPoller,
 }
 
 impl Scheduler {
@@ -200,9 +169,7 @@ impl Scheduler {
         Self {
             seats: (0..seats).map(|_| Seat::new()).collect(),
             injector: Injector::new(),
-            sleepers: Mutex::new(VecDeque::with_capacity(seats)),
-            sleeping: AtomicUsize::new(0),
-            polling: AtomicBool::new(false),
+            sleepers: Sleepers::new(seats),
             stopping: AtomicBool::new(false),
         }
     }
@@ -210,7 +177,7 @@ impl Scheduler {
     /// Queues a service from outside any worker.
     pub(crate) fn inject(&self, service: Runnable) -> Woken {
         self.injector.push(service);
-        self.wake_one()
+        self.sleepers.wake_one()
     }
 
     /// Puts a service into the injector without waking anybody: for workers on their way out.
@@ -218,103 +185,9 @@ impl Scheduler {
         self.injector.push(service);
     }
 
-    /// Whether sharing would find a taker. A hint: no fence.
-    pub(crate) fn has_sleepers(&self) -> bool {
-        self.sleeping.load(Ordering::Relaxed) != 0
-    }
-
-    /// Wakes one sleeper, if there is one.
-    pub(crate) fn wake_one(&self) -> Woken {
-        // Pairs with the fence in `announce_sleep`: either the sleeper sees our work, or we see the sleeper.
-        fence(Ordering::SeqCst);
-        if !self.has_sleepers() {
-            return Woken::Done;
-        }
-        let index = {
-            let mut sleepers = self.lock_sleepers();
-            // One in its parker rather than the one in the poller, which would have to be replaced.
-            let parked = sleepers
-                .iter()
-                .rposition(|&index| !self.seats[index].in_poller.load(Ordering::Relaxed));
-            let index = match parked {
-                Some(position) => sleepers.remove(position),
-                None => sleepers.pop_back(),
-            };
-            self.sleeping.store(sleepers.len(), Ordering::SeqCst);
-            index
-        };
-        match index {
-            Some(index) => self.wake_seat(index),
-            None => Woken::Done,
-        }
-    }
-
-    fn wake_seat(&self, index: usize) -> Woken {
-        let seat = &self.seats[index];
-        if seat.in_poller.load(Ordering::SeqCst) {
-            return Woken::NotifyPoller;
-        }
-        seat.parker.unpark();
-        Woken::Done
-    }
-
-    /// Wakes everybody, to stop.
-    pub(crate) fn wake_all(&self) {
-        for seat in &self.seats {
-            seat.parker.unpark();
-        }
-    }
-
-    fn lock_sleepers(&self) -> MutexGuard<'_, VecDeque<usize>> {
-        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tries to become the thread that drives the poller.
-    pub(crate) fn take_poller(&self) -> bool {
-        !self.polling.load(Ordering::Relaxed) && !self.polling.swap(true, Ordering::SeqCst)
-    }
-
-    pub(crate) fn release_poller(&self) {
-        self.polling.store(false, Ordering::SeqCst);
-    }
-
-    pub(crate) fn is_polled(&self) -> bool {
-        self.polling.load(Ordering::Relaxed)
-    }
-
-    /// The worker of `seat` will sleep, in the poller or in its parker. False: there is work after all, and it is
-    /// listed no more.
-    pub(crate) fn announce_sleep(&self, seat: usize, in_poller: bool) -> bool {
-        self.seats[seat].parker.reset();
-        self.seats[seat]
-            .in_poller
-            .store(in_poller, Ordering::SeqCst);
-        {
-            let mut sleepers = self.lock_sleepers();
-            sleepers.push_back(seat);
-            self.sleeping.store(sleepers.len(), Ordering::SeqCst);
-        }
-        // Pairs with the fence in `wake_one`.
-        fence(Ordering::SeqCst);
-        // Whoever drove the poller when this worker asked may have left it since, and seen no sleeper.
-        let is_poller_free = !in_poller && !self.polling.load(Ordering::SeqCst);
-        if self.has_work(seat) || is_poller_free || self.stopping.load(Ordering::SeqCst) {
-            self.end_sleep(seat);
-            return false;
-        }
-        self.seats[seat].busy.store(false, Ordering::SeqCst);
-        true
-    }
-
-    /// The worker of `seat` is awake.
-    pub(crate) fn end_sleep(&self, seat: usize) {
-        self.seats[seat].busy.store(true, Ordering::SeqCst);
-        let mut sleepers = self.lock_sleepers();
-        if let Some(position) = sleepers.iter().position(|&index| index == seat) {
-            sleepers.remove(position);
-            self.sleeping.store(sleepers.len(), Ordering::SeqCst);
-        }
-        self.seats[seat].in_poller.store(false, Ordering::SeqCst);
+    /// Whether the worker of `seat` has a reason not to sleep.
+    pub(crate) fn needs(&self, seat: usize) -> bool {
+        self.has_work(seat) || self.stopping.load(Ordering::SeqCst)
     }
 
     fn has_work(&self, seat: usize) -> bool {

@@ -100,7 +100,7 @@ impl Rest {
 /// Waits until the workers have left their seats; returns the services whose turns do not end.
 fn stop_workers(node: &Node, deadline: Instant, rest: &mut Rest) -> Vec<u32> {
     node.scheduler.stopping.store(true, Ordering::SeqCst);
-    node.scheduler.wake_all();
+    node.scheduler.sleepers.wake_all();
     node.sockets.notify();
     loop {
         let taken = || node.scheduler.seats.iter().filter(|seat| seat.is_taken());

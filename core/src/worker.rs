@@ -47,7 +47,7 @@ pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
     // SAFETY: `current::seat` is the seat this very thread sits on.
     unsafe { seat.queue() }.push(service);
     // A long turn keeps this worker from its queue: let a sleeper have it now.
-    if seat.open.load(Ordering::Relaxed) && node().scheduler.has_sleepers() {
+    if seat.open.load(Ordering::Relaxed) && node().scheduler.sleepers.has_any() {
         node().share();
     }
     None
@@ -71,6 +71,7 @@ impl Worker {
         let node = node();
         let seat = &node.scheduler.seats[index];
         current::set_seat(Some(seat));
+        node.scheduler.sleepers.join();
         let stack = crash::prepare_thread().ok();
         // SAFETY: `start` sat down for this thread.
         let queue = unsafe { seat.queue() };
@@ -127,7 +128,7 @@ impl Worker {
 
     /// Wakes a sleeper when there is work for two.
     fn share(&self) {
-        if self.node.scheduler.has_sleepers() && self.seat.waiting() >= 2 {
+        if self.node.scheduler.sleepers.has_any() && self.seat.waiting() >= 2 {
             self.node.share();
         }
     }
@@ -136,9 +137,10 @@ impl Worker {
     fn poll(&mut self) {
         self.next_poll = self.now + POLL_NS;
         self.node.timers.fire();
-        if !self.node.sockets.is_idle() && self.node.scheduler.take_poller() {
+        let sleepers = &self.node.scheduler.sleepers;
+        if !self.node.sockets.is_idle() && sleepers.take_poller() {
             self.poll_sockets(Some(Duration::ZERO));
-            self.node.scheduler.release_poller();
+            sleepers.release_poller();
         }
     }
 
@@ -159,20 +161,17 @@ impl Worker {
             }
         }
         let scheduler = &self.node.scheduler;
-        let in_poller = scheduler.take_poller();
-        if scheduler.announce_sleep(self.index, in_poller) {
-            if in_poller {
+        let slept = scheduler.sleepers.sleep(
+            self.index,
+            || scheduler.needs(self.index),
+            || {
                 let timeout = self.node.timers.sleep();
                 self.poll_sockets(timeout);
                 self.node.timers.awake();
-            } else {
-                self.seat.parker.park();
-            }
-            scheduler.end_sleep(self.index);
+            },
+        );
+        if slept {
             self.node.monitor.poke();
-        }
-        if in_poller {
-            scheduler.release_poller();
         }
         self.node.timers.fire();
         self.now = clock::turn_ns();
@@ -188,12 +187,13 @@ impl Worker {
         current::set_seat(None);
         self.seat.replaced.store(false, Ordering::SeqCst);
         self.seat.replacing.store(false, Ordering::SeqCst);
+        self.node.scheduler.sleepers.part();
         self.seat.leave();
         if self.node.scheduler.stopping.load(Ordering::SeqCst) {
             self.node.stop.parker.unpark();
         }
         // Nobody else may know of what was queued here, or that the poller has nobody now.
-        if self.node.scheduler.backlog() != 0 || !self.node.scheduler.is_polled() {
+        if self.node.scheduler.backlog() != 0 || !self.node.scheduler.sleepers.is_polled() {
             self.node.share();
         }
     }
