@@ -72,6 +72,7 @@ impl Worker {
         let seat = &node.scheduler.seats[index];
         current::set_seat(Some(seat));
         node.scheduler.sleepers.join();
+        node.monitor.poke();
         let stack = crash::prepare_thread().ok();
         // SAFETY: `start` sat down for this thread.
         let queue = unsafe { seat.queue() };
