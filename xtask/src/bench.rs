@@ -7,8 +7,10 @@
 mod calibration;
 mod echo;
 mod load;
+mod machine;
 mod measure;
 mod report;
+mod target;
 mod workload;
 
 use std::path::PathBuf;
@@ -23,9 +25,9 @@ use crate::say::outln;
 use crate::workspace::Workspace;
 use crate::{build, install};
 
-use calibration::CALIBRATIONS;
+use calibration::{CALIBRATIONS, Calibration};
 use measure::Samples;
-use workload::WORKLOADS;
+use workload::Workload;
 
 pub(crate) use load::{Args as LoadArgs, run as generate_load};
 
@@ -43,7 +45,7 @@ pub(crate) struct Args {
     /// Write the results to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Compare the ratios with those in this file, written by an earlier --json.
+    /// Compare with this file, written by an earlier --json.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 }
@@ -96,17 +98,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 fn list() {
     outln!("workloads:");
-    for workload in WORKLOADS {
-        outln!(
-            "  {:<14} {} (against {})",
-            workload.name,
-            workload.about,
-            workload.calibration
-        );
+    for workload in workload::all() {
+        outln!("  {:<16} {}", workload.name, workload.about);
     }
     outln!("calibrations:");
     for calibration in CALIBRATIONS {
-        outln!("  {:<14} {}", calibration.name, calibration.about);
+        outln!("  {:<16} {}", calibration.name, calibration.about);
     }
 }
 
@@ -131,8 +128,8 @@ fn again_optimised(workspace: &Workspace) -> Result<ExitCode> {
 
 /// What was asked for: workloads, and calibrations without one.
 struct Chosen {
-    workloads: Vec<&'static workload::Workload>,
-    calibrations: Vec<&'static calibration::Calibration>,
+    workloads: Vec<&'static Workload>,
+    calibrations: Vec<&'static Calibration>,
 }
 
 impl Chosen {
@@ -142,19 +139,19 @@ impl Chosen {
             calibrations: Vec::new(),
         };
         if names.is_empty() {
-            chosen.workloads.extend(WORKLOADS);
+            chosen.workloads.extend(workload::all());
             chosen.calibrations.extend(CALIBRATIONS);
         }
         for (index, name) in names.iter().enumerate() {
             if names[..index].contains(name) {
                 continue;
             }
-            if let Some(workload) = WORKLOADS.iter().find(|workload| workload.name == name) {
+            if let Some(workload) = workload::find(name) {
                 chosen.workloads.push(workload);
             } else if let Some(calibration) = calibration::find(name) {
                 chosen.calibrations.push(calibration);
             } else {
-                let known = WORKLOADS.iter().map(|workload| workload.name);
+                let known = workload::all().map(|workload| workload.name);
                 let known: Vec<_> = known.chain(CALIBRATIONS.iter().map(|c| c.name)).collect();
                 bail!(
                     "there is no workload or calibration {name:?}, only {}",
@@ -162,20 +159,27 @@ impl Chosen {
                 );
             }
         }
-        let covered = |name| {
-            chosen
-                .workloads
-                .iter()
-                .any(|workload| workload.calibration == name)
-        };
+        let workloads = chosen.workloads.iter();
+        let covered: Vec<_> = workloads.flat_map(|workload| needed(workload)).collect();
         chosen
             .calibrations
-            .retain(|calibration| !covered(calibration.name));
+            .retain(|calibration| covered.iter().all(|other| other.name != calibration.name));
         Ok(chosen)
     }
 }
 
-/// Measures everything, calibrations and workloads in turn.
+/// The calibrations that a workload's figures are compared with, each once.
+fn needed(workload: &Workload) -> Vec<&'static Calibration> {
+    let mut needed: Vec<&Calibration> = Vec::new();
+    for calibration in workload.calibrations().filter_map(calibration::of_figure) {
+        if needed.iter().all(|other| other.name != calibration.name) {
+            needed.push(calibration);
+        }
+    }
+    needed
+}
+
+/// Measures everything, each workload right behind its calibrations.
 fn measure(workspace: &Workspace, plan: Plan, chosen: &Chosen) -> Result<Samples> {
     let bench = workload::Bench {
         built: if chosen.workloads.is_empty() {
@@ -187,18 +191,19 @@ fn measure(workspace: &Workspace, plan: Plan, chosen: &Chosen) -> Result<Samples
         time: plan.workload,
     };
     let mut samples = Samples::default();
+    let calibrate = |samples: &mut Samples, calibration: &Calibration| {
+        samples.add(calibration.name, &(calibration.run)(plan.calibration)?)
+    };
     for run in 1..=plan.runs {
         say::step(format!("run {run} of {}", plan.runs));
         for calibration in &chosen.calibrations {
-            samples.add(calibration.name, &(calibration.run)(plan.calibration)?);
+            calibrate(&mut samples, calibration)?;
         }
         for workload in &chosen.workloads {
-            let calibration = calibration::find(workload.calibration)
-                .with_context(|| format!("{} has no calibration", workload.name))?;
-            samples.add(calibration.name, &(calibration.run)(plan.calibration)?);
-            let measured = (workload.run)(&bench)
-                .with_context(|| format!("workload {} failed", workload.name))?;
-            samples.add(workload.name, &measured);
+            for calibration in needed(workload) {
+                calibrate(&mut samples, calibration)?;
+            }
+            samples.add(workload.name, &workload.measure(&bench)?)?;
         }
     }
     Ok(samples)
@@ -230,18 +235,17 @@ mod tests {
         };
         check(&["pingpong"], &["pingpong"], &[]);
         check(&["pingpong", "cal_message"], &["pingpong"], &[]);
+        check(&["fanin", "cal_cross", "fanin"], &["fanin"], &[]);
         check(&["cal_wake"], &[], &["cal_wake"]);
         assert!(Chosen::new(&["nothing".to_owned()]).is_err());
-    }
-
-    #[test]
-    fn every_workload_has_a_calibration_that_exists() {
-        for workload in WORKLOADS {
-            assert!(
-                calibration::find(workload.calibration).is_some(),
-                "{}",
-                workload.name
-            );
-        }
+        let names = |workload| needed(workload::find(workload).unwrap());
+        let names = |workload| {
+            names(workload)
+                .into_iter()
+                .map(|c| c.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names("fanin"), ["cal_cross", "cal_message"]);
+        assert_eq!(names("gate_100"), ["cal_echo_100"]);
     }
 }

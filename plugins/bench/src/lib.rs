@@ -1,15 +1,37 @@
-//! The services that `cargo xtask bench` measures: raw ones, so that the node is measured and not the SDK.
+//! The services that `cargo xtask bench` measures. Unless a name says otherwise they are raw ones, so that the node is
+//! measured and not the SDK.
 //!
-//! A service reports with one line in the log: `bench NAME COUNT in NANOSECONDS ns`.
+//! Each workload has a service that the node starts, which launches the others, and reports with one line in the log:
+//! `bench NAME figure=NUMBER …`, or `bench NAME failed: why`. All numbers are integers, all times nanoseconds, all
+//! memory bytes.
+//!
+//! * In a [`conductor::Scene`] services keep themselves busy. Nobody disturbs them: the [`conductor::Conductor`] reads
+//!   counters that they keep on the [`board`].
+//! * What has an end by itself, such as launching so many services, is measured by the service that does it.
 
+mod async_call;
+mod board;
+mod conductor;
 mod echo;
-mod pingpong;
+mod fanin;
+mod pairs;
 mod report;
+mod ring;
 
+use conductor::Conductor;
 use skynet_service::export;
 
 export! {
-    raw pingpong: pingpong::Ping,
-    raw bench_pong: pingpong::Pong,
+    raw bench_pairs: Conductor<pairs::Pairs>,
+    raw bench_ping: pairs::Ping,
+    raw bench_pong: pairs::Pong,
+    raw bench_ring: Conductor<ring::Ring>,
+    raw bench_link: ring::Link,
+    raw bench_fanin: Conductor<fanin::FanIn>,
+    raw bench_producer: fanin::Producer,
+    raw bench_consumer: fanin::Consumer,
+    raw bench_async: Conductor<async_call::AsyncCall>,
+    bench_caller: async_call::Caller,
+    bench_callee: async_call::Callee,
     raw bench_echo: echo::Echo,
 }

@@ -87,6 +87,14 @@ pub(super) fn find(name: &str) -> Option<&'static Calibration> {
         .find(|calibration| calibration.name == name)
 }
 
+/// The calibration that gives that figure: one named as it is, or as it begins.
+pub(super) fn of_figure(name: &str) -> Option<&'static Calibration> {
+    CALIBRATIONS.iter().find(|calibration| {
+        let suffix = name.strip_prefix(calibration.name);
+        suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('_'))
+    })
+}
+
 /// How many messages are handled between two looks at the clock.
 const BATCH: u32 = 10_000;
 /// Bytes of a message.
@@ -109,7 +117,7 @@ fn message(time: Duration) -> Result<Measured> {
         count += u64::from(BATCH);
     }
     black_box(sum);
-    Ok(Measured::rate(
+    Ok(Measured::main(
         count as f64 / begin.elapsed().as_secs_f64(),
         "messages/s",
     ))
@@ -139,7 +147,7 @@ fn handoff(time: Duration) -> Result<Measured> {
     let rate = 2.0 * count as f64 / begin.elapsed().as_secs_f64();
     drop(to);
     join(peer)?;
-    Ok(Measured::rate(rate, "messages/s"))
+    Ok(Measured::main(rate, "messages/s"))
 }
 
 fn cross(time: Duration) -> Result<Measured> {
@@ -163,7 +171,7 @@ fn cross(time: Duration) -> Result<Measured> {
     }
     drop(sender);
     join(consumer)?;
-    Ok(Measured::rate(
+    Ok(Measured::main(
         count as f64 / begin.elapsed().as_secs_f64(),
         "messages/s",
     ))
@@ -205,7 +213,7 @@ fn wake(time: Duration) -> Result<Measured> {
     let Some(&median) = hops.get(hops.len() / 2) else {
         bail!("nobody was woken in {time:?}");
     };
-    Ok(Measured::rate(median.as_secs_f64() * 1e6, "µs"))
+    Ok(Measured::main(median.as_secs_f64() * 1e6, "µs"))
 }
 
 impl Bell {
@@ -275,15 +283,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn figures_belong_to_calibrations() {
+        let check = |figure, expected: Option<&str>| {
+            assert_eq!(of_figure(figure).map(|found| found.name), expected);
+        };
+        check("cal_echo_1", Some("cal_echo_1"));
+        check("cal_echo_1_p99", Some("cal_echo_1"));
+        check("cal_echo_100_p99", Some("cal_echo_100"));
+        check("cal_echo", None);
+    }
+
+    #[test]
     fn each_measures_something() {
         // Those over TCP start the load generator, which a test has not.
         for calibration in CALIBRATIONS.iter().filter(|c| !c.name.contains("echo")) {
             let measured = (calibration.run)(Duration::from_millis(20)).unwrap();
-            assert!(
-                measured.main.value > 0.0,
-                "{}: {measured:?}",
-                calibration.name
-            );
+            let value = measured.get("").unwrap().value;
+            assert!(value > 0.0, "{}: {measured:?}", calibration.name);
         }
     }
 }

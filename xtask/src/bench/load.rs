@@ -66,7 +66,7 @@ pub(super) fn in_process(load: &Load) -> Result<Measured> {
     let outcome = spawn(load).context("the load generator failed")?;
     let rate = outcome.requests as f64 / Duration::from_nanos(outcome.time).as_secs_f64();
     let micros = |nanos: u64| nanos as f64 / 1e3;
-    Ok(Measured::rate(rate, "requests/s")
+    Ok(Measured::main(rate, "requests/s")
         .with("p50", micros(outcome.p50), "µs")
         .with("p99", micros(outcome.p99), "µs"))
 }

@@ -1,4 +1,7 @@
-//! What a benchmark comes to: a table for people and JSON for comparison.
+//! What a benchmark comes to, as it is written and read again.
+
+mod change;
+mod table;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,14 +10,15 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::calibration::CALIBRATIONS;
+use super::machine;
 use super::measure::{Samples, Summary, number};
-use super::workload::{Target, WORKLOADS};
-use crate::say::outln;
+use super::target::{Expected, Target};
+use super::workload::{self, Workload};
 
 /// Calibrations below this part of what is normal are flagged.
 const SUSPECT: f64 = 0.6;
 
-/// All results of one benchmark, as they are written.
+/// All results of one benchmark.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     /// The machine, for people.
@@ -31,10 +35,16 @@ struct Row {
     name: String,
     #[serde(flatten)]
     summary: Summary,
-    /// What it is compared with.
-    calibration: String,
+    /// What it is compared with, if with anything.
+    calibration: Option<String>,
     /// Its median over the calibration's.
-    ratio: f64,
+    ratio: Option<f64>,
+    /// What is wanted of the ratio, or of the median when there is none.
+    #[serde(default)]
+    target: Option<Target>,
+    /// Whether it is so.
+    #[serde(default)]
+    met: Option<bool>,
 }
 
 impl Report {
@@ -42,83 +52,17 @@ impl Report {
     pub(super) fn new(samples: &Samples) -> Self {
         let mut calibration = samples.summaries();
         let mut results = Vec::new();
-        for workload in WORKLOADS {
-            // Its own name, and those of the figures beside it.
-            for suffix in ["", "_p50", "_p99"] {
-                let name = format!("{}{suffix}", workload.name);
-                let compared = format!("{}{suffix}", workload.calibration);
-                let Some(summary) = calibration.remove(&name) else {
-                    continue;
-                };
-                let Some(base) = calibration.get(&compared) else {
-                    continue;
-                };
-                let ratio = summary.median / base.median;
-                results.push(Row {
-                    name,
-                    summary,
-                    calibration: compared,
-                    ratio,
-                });
+        for (name, expected) in workload::all().flat_map(Workload::named_figures) {
+            if let Some(summary) = calibration.remove(&name) {
+                let base = expected.calibration.and_then(|base| calibration.get(base));
+                results.push(Row::new(name, summary, expected, base));
             }
         }
         Self {
-            machine: machine(),
+            machine: machine::summary(),
             calibration,
             results,
         }
-    }
-
-    /// Prints tables, with the change since `earlier`.
-    pub(super) fn print(&self, earlier: Option<&Report>) {
-        outln!("machine: {}", self.machine);
-        outln!();
-        outln!(
-            "{:<18} {:>10} {:>10} {:>10}  unit",
-            "calibration",
-            "median",
-            "min",
-            "max"
-        );
-        for (name, summary) in &self.calibration {
-            let flag = suspicion(name, summary).unwrap_or_default();
-            outln!("{name:<18} {}{flag}", columns(summary));
-        }
-        if self.results.is_empty() {
-            return;
-        }
-        outln!();
-        outln!(
-            "{:<18} {:>10} {:>10} {:>10}  {:<12} {:<18} {:>7}  {:<16} since",
-            "workload",
-            "median",
-            "min",
-            "max",
-            "unit",
-            "calibration",
-            "ratio",
-            "target"
-        );
-        for row in &self.results {
-            let line = format!(
-                "{:<18} {} {:<18} {:>7.3}  {:<16} {}",
-                row.name,
-                columns(&row.summary),
-                row.calibration,
-                row.ratio,
-                verdict(&row.name, row.ratio).unwrap_or_default(),
-                earlier
-                    .and_then(|earlier| earlier.change(row))
-                    .unwrap_or_default()
-            );
-            outln!("{}", line.trim_end());
-        }
-    }
-
-    /// How the ratio of a figure has changed since this report.
-    fn change(&self, now: &Row) -> Option<String> {
-        let then = self.results.iter().find(|row| row.name == now.name)?;
-        Some(format!("{:+.1} %", 100.0 * (now.ratio / then.ratio - 1.0)))
     }
 
     /// Writes the report as JSON.
@@ -128,25 +72,57 @@ impl Report {
     }
 }
 
+impl Row {
+    fn new(name: String, summary: Summary, expected: &Expected, base: Option<&Summary>) -> Self {
+        // Nothing is measured in nothing.
+        let ratio = base
+            .filter(|base| base.median > 0.0)
+            .map(|base| summary.median / base.median);
+        let mut row = Self {
+            name,
+            summary,
+            calibration: expected.calibration.map(str::to_owned),
+            ratio,
+            target: expected.target,
+            met: None,
+        };
+        row.met = row
+            .judged()
+            .zip(row.target)
+            .map(|(found, target)| target.is_met(found));
+        row
+    }
+
+    /// What counts: the ratio if it has a calibration, else the value.
+    fn judged(&self) -> Option<f64> {
+        match self.calibration {
+            Some(_) => self.ratio,
+            None => Some(self.summary.median),
+        }
+    }
+
+    /// Its target, and whether that is met.
+    fn verdict(&self) -> String {
+        let Some(target) = self.target else {
+            return String::new();
+        };
+        match self.met {
+            Some(true) => format!("{target} met"),
+            Some(false) => format!("{target} MISSED"),
+            None => format!("{target} unknown"),
+        }
+    }
+}
+
 /// Reads a report.
 pub(super) fn read(file: &Path) -> Result<Report> {
     let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is no report", file.display()))
-}
-
-fn columns(summary: &Summary) -> String {
-    let Summary {
-        median,
-        min,
-        max,
-        unit,
-    } = summary;
-    format!(
-        "{:>10} {:>10} {:>10}  {unit:<12}",
-        number(*median),
-        number(*min),
-        number(*max)
-    )
+    serde_json::from_slice(&text).with_context(|| {
+        format!(
+            "{} is no report of `cargo xtask bench --json`",
+            file.display()
+        )
+    })
 }
 
 /// A word about a calibration that is far from what is normal.
@@ -162,73 +138,39 @@ fn suspicion(name: &str, summary: &Summary) -> Option<String> {
     (part < SUSPECT).then(|| {
         let normal = number(calibration.seen);
         format!(
-            " <- off: {:.0} % of the usual {normal}; the machine or the calibration",
+            "{:.0} % of the usual {normal}: the machine or the calibration is off",
             100.0 * part
         )
     })
-}
-
-/// Whether the target of a figure is met, when it has one.
-fn verdict(name: &str, ratio: f64) -> Option<String> {
-    let targets = WORKLOADS.iter().flat_map(|workload| {
-        workload
-            .targets
-            .iter()
-            .map(|(suffix, target)| match *suffix {
-                "" => (workload.name.to_owned(), *target),
-                suffix => (format!("{}_{suffix}", workload.name), *target),
-            })
-    });
-    let (_, target) = targets.into_iter().find(|(figure, _)| figure == name)?;
-    let (sign, bound, met) = match target {
-        Target::AtLeast(bound) => (">=", bound, ratio >= bound),
-        Target::AtMost(bound) => ("<=", bound, ratio <= bound),
-    };
-    Some(format!(
-        "{sign} {bound:.2} {}",
-        if met { "met" } else { "MISSED" }
-    ))
-}
-
-/// Processor, their number, and the kernel.
-fn machine() -> String {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or(std::env::consts::ARCH, |(_, model)| model.trim());
-    let system = rustix::system::uname();
-    let (name, release) = (
-        system.sysname().to_string_lossy(),
-        system.release().to_string_lossy(),
-    );
-    format!("{cpus} x {model}, {name} {release}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bench::measure::Measured;
+    use crate::folder::TempFolder;
 
-    fn report(pingpong: f64) -> Report {
+    /// A report of a few figures; three runs of `pingpong`.
+    pub(super) fn report(pingpong: [f64; 3]) -> Report {
         let mut samples = Samples::default();
-        samples.add("cal_message", &Measured::rate(70e6, "messages/s"));
-        samples.add("pingpong", &Measured::rate(pingpong, "messages/s"));
-        samples.add(
-            "cal_echo_100",
-            &Measured::rate(50e3, "requests/s").with("p99", 10.0, "µs"),
-        );
-        samples.add(
-            "gate_100",
-            &Measured::rate(40e3, "requests/s").with("p99", 15.0, "µs"),
-        );
+        let mut add = |name, measured| samples.add(name, &measured).unwrap();
+        add("cal_message", Measured::main(70e6, "messages/s"));
+        for rate in pingpong {
+            add("pingpong", Measured::main(rate, "messages/s"));
+        }
+        let pairs = Measured::main(40e6, "messages/s")
+            .with("one_worker", 25e6, "messages/s")
+            .with("speedup", 1.6, "times");
+        add("pairs", pairs);
+        let echo = |rate, p99| Measured::main(rate, "requests/s").with("p99", p99, "µs");
+        add("cal_echo_100", echo(50e3, 10.0));
+        add("gate_100", echo(40e3, 15.0));
         Report::new(&samples)
     }
 
     #[test]
     fn the_form_of_the_json_is_fixed() {
-        let json = serde_json::to_value(report(35e6)).unwrap();
+        let json = serde_json::to_value(report([35e6; 3])).unwrap();
         let figure = |value: f64, unit: &str| serde_json::json!({"median": value, "min": value, "max": value, "unit": unit});
         assert_eq!(
             json["calibration"]["cal_message"],
@@ -239,28 +181,80 @@ mod tests {
         row["name"] = "pingpong".into();
         row["calibration"] = "cal_message".into();
         row["ratio"] = 0.5.into();
+        row["target"] = serde_json::json!({"direction": ">=", "bound": 0.35});
+        row["met"] = true.into();
         assert_eq!(json["results"][0], row);
-        assert_eq!(json["results"][2]["name"], "gate_100_p99");
-        assert_eq!(json["results"][2]["ratio"], 1.5);
+        assert_eq!(json["results"][3]["name"], "pairs_speedup");
+        assert!(json["results"][3]["ratio"].is_null());
+        assert_eq!(json["results"][3]["met"], false);
+        assert_eq!(json["results"][5]["name"], "gate_100_p99");
+        assert_eq!(json["results"][5]["ratio"], 1.5);
         assert_eq!(json.as_object().unwrap().len(), 3);
         assert!(json["machine"].is_string());
     }
 
     #[test]
-    fn targets_and_suspicions_are_told() {
-        assert_eq!(verdict("pingpong", 0.35).unwrap(), ">= 0.35 met");
-        assert_eq!(verdict("pingpong", 0.34).unwrap(), ">= 0.35 MISSED");
-        assert_eq!(verdict("gate_100_p99", 2.5).unwrap(), "<= 2.00 MISSED");
-        assert_eq!(verdict("gate_100_p50", 2.5), None);
-        let report = report(35e6);
-        assert!(suspicion("cal_message", &report.calibration["cal_message"]).is_none());
-        assert!(suspicion("cal_echo_100", &report.calibration["cal_echo_100"]).is_some());
+    fn reports_are_read_again() {
+        let folder = TempFolder::new("report").unwrap();
+        let file = folder.path().join("r.json");
+        let written = report([35e6; 3]);
+        written.write(&file).unwrap();
+        let found = serde_json::to_value(read(&file).unwrap()).unwrap();
+        assert_eq!(found, serde_json::to_value(written).unwrap());
     }
 
     #[test]
-    fn reports_are_compared() {
-        let (then, now) = (report(35e6), report(42e6));
-        assert_eq!(then.change(&now.results[0]).unwrap(), "+20.0 %");
-        now.print(Some(&then));
+    fn what_is_no_report_is_told() {
+        let folder = TempFolder::new("report").unwrap();
+        let file = folder.path().join("r.json");
+        let check = |expected: &str| {
+            let error = format!("{:#}", read(&file).unwrap_err());
+            assert!(
+                error.contains("r.json") && error.contains(expected),
+                "{error}"
+            );
+        };
+        check("cannot be read");
+        for text in ["", "garbage", "[]", r#"{"results": []}"#, "\u{0}"] {
+            std::fs::write(&file, text).unwrap();
+            check("is no report of `cargo xtask bench --json`");
+        }
+    }
+
+    #[test]
+    fn targets_are_judged() {
+        let check = |name: &str, expected: &str| {
+            let report = report([24e6; 3]);
+            let row = report.results.iter().find(|row| row.name == name).unwrap();
+            assert_eq!(row.verdict(), expected, "{name}");
+        };
+        check("pingpong", "≥ 0.35 MISSED");
+        check("pairs", "≥ 0.55 met");
+        check("pairs_one_worker", "");
+        check("pairs_speedup", "≥ 1.70 MISSED");
+        check("gate_100_p99", "≤ 2.00 met");
+    }
+
+    #[test]
+    fn nothing_to_compare_with_is_no_verdict() {
+        let mut samples = Samples::default();
+        samples
+            .add("pingpong", &Measured::main(1.0, "messages/s"))
+            .unwrap();
+        let report = Report::new(&samples);
+        assert_eq!(report.results[0].verdict(), "≥ 0.35 unknown");
+    }
+
+    #[test]
+    fn calibrations_are_suspected() {
+        let summary = |value| Summary::of(&[value], "u").unwrap();
+        let check = |name, value, expected| {
+            assert_eq!(suspicion(name, &summary(value)).is_some(), expected);
+        };
+        check("cal_message", 44e6, false);
+        check("cal_message", 43e6, true);
+        check("cal_wake", 39.0, false);
+        check("cal_wake", 41.0, true);
+        check("cal_echo_1_p99", 1e9, false);
     }
 }

@@ -1,17 +1,20 @@
 //! What the product is measured with: real nodes with plugins loaded from files.
 
+mod gate;
+mod messages;
+mod report;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::load::{self, Load};
-use super::measure::Measured;
-use crate::client;
-use crate::deadline::eventually;
+use super::measure::{Measured, full_name};
+use super::target::Expected;
 use crate::folder::TempFolder;
-use crate::node::{Node, NodeSpec, PATIENCE};
-use crate::procfs;
+use crate::node::{Mark, Node, NodeSpec, PATIENCE};
+
+use report::Figures;
 
 /// One workload.
 #[derive(Debug)]
@@ -20,55 +23,49 @@ pub(super) struct Workload {
     pub(super) name: &'static str,
     /// What it does.
     pub(super) about: &'static str,
-    /// What it is compared with.
-    pub(super) calibration: &'static str,
-    /// What ratios of its figures to the calibration's are wanted, by the figures' suffixes; the main
-    /// figure has none.
-    pub(super) targets: &'static [(&'static str, Target)],
+    /// What it gives, exactly.
+    pub(super) figures: &'static [Expected],
     /// Measures it once.
     pub(super) run: fn(&Bench) -> Result<Measured>,
 }
 
-/// A ratio that is wanted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Target {
-    /// At least this: of rates.
-    AtLeast(f64),
-    /// At most this: of times.
-    AtMost(f64),
+/// All workloads, in the order in which they are measured.
+pub(super) fn all() -> impl Iterator<Item = &'static Workload> {
+    [messages::WORKLOADS, gate::WORKLOADS].into_iter().flatten()
 }
 
-/// All of them.
-pub(super) const WORKLOADS: &[Workload] = &[
-    Workload {
-        name: "pingpong",
-        about: "2 services, 1 message of 32 bytes in flight",
-        calibration: "cal_message",
-        targets: &[("", Target::AtLeast(0.35))],
-        run: pingpong,
-    },
-    Workload {
-        name: "gate_1",
-        about: "gate and an echo service, 64-byte packets, 1 connection",
-        calibration: "cal_echo_1",
-        targets: &[("", Target::AtLeast(0.60))],
-        run: |bench| gate(bench, 1),
-    },
-    Workload {
-        name: "gate_100",
-        about: "the same, 100 connections",
-        calibration: "cal_echo_100",
-        targets: &[("", Target::AtLeast(0.75)), ("p99", Target::AtMost(2.0))],
-        run: |bench| gate(bench, 100),
-    },
-    Workload {
-        name: "gate_1000",
-        about: "the same, 1,000 connections",
-        calibration: "cal_echo_1000",
-        targets: &[("", Target::AtLeast(0.75)), ("p99", Target::AtMost(2.0))],
-        run: |bench| gate(bench, 1000),
-    },
-];
+/// The workload of that name.
+pub(super) fn find(name: &str) -> Option<&'static Workload> {
+    all().find(|workload| workload.name == name)
+}
+
+impl Workload {
+    /// The names of the figures of calibrations that it is compared with.
+    pub(super) fn calibrations(&self) -> impl Iterator<Item = &'static str> {
+        self.figures.iter().filter_map(|figure| figure.calibration)
+    }
+
+    /// Measures it once, and checks that it gives what it says.
+    pub(super) fn measure(&self, bench: &Bench) -> Result<Measured> {
+        let measured =
+            (self.run)(bench).with_context(|| format!("workload {} failed", self.name))?;
+        let given: Vec<_> = measured.suffixes().collect();
+        let said: Vec<_> = self.figures.iter().map(|figure| figure.suffix).collect();
+        ensure!(
+            given == said,
+            "workload {} gave {given:?} instead of {said:?}",
+            self.name
+        );
+        Ok(measured)
+    }
+
+    /// Its figures by their full names.
+    pub(super) fn named_figures(&self) -> impl Iterator<Item = (String, &'static Expected)> {
+        let name = self.name;
+        let figures = self.figures.iter();
+        figures.map(move |figure| (full_name(name, figure.suffix), figure))
+    }
+}
 
 /// What a workload has to work with.
 #[derive(Debug)]
@@ -90,76 +87,79 @@ pub(super) struct Installed {
     pub(super) cservice: PathBuf,
 }
 
+/// How many workers a node has unless its workload says otherwise.
+const WORKERS: u32 = 2;
+
 impl Bench {
-    /// Starts a node with two workers and these services.
-    fn node(&self, services: &[String]) -> Result<Node> {
+    /// Starts a node with this one service, which launches what else it needs.
+    fn node(&self, workers: u32, service: &str) -> Result<Node> {
         let installed = self.built.as_ref().context("nothing was built")?;
-        let spec = NodeSpec::new("bench", &installed.cservice);
-        let spec = services.iter().fold(spec, NodeSpec::start);
+        let spec = NodeSpec::new("bench", &installed.cservice)
+            .set("thread", i64::from(workers))
+            .start(service);
         Node::start(&installed.executable, self.folder.path(), &spec)
+    }
+
+    /// Plays a scene of the bench plugin, `module MILLISECONDS args`, which reports as `name`; its figures.
+    fn play(&self, workers: u32, module: &str, args: &str, name: &str) -> Result<Figures> {
+        let millis = self.time.as_millis();
+        let node = self.node(workers, format!("{module} {millis} {args}").trim())?;
+        let figures = reported(&node, name, self.time)?;
+        node.stop()?;
+        Ok(figures)
     }
 }
 
-/// The line by which a service of the bench plugin reports: `bench NAME COUNT in NANOSECONDS ns`.
-fn report(node: &Node, name: &str, time: Duration) -> Result<(u64, Duration)> {
-    let line = node.wait_for_log(&format!("bench {name} "), time * 3 + PATIENCE)?;
-    parse(&line, name).with_context(|| format!("the report is {line:?}"))
-}
-
-fn parse(line: &str, name: &str) -> Option<(u64, Duration)> {
-    let (_, rest) = line.split_once(&format!("bench {name} "))?;
-    let (count, rest) = rest.split_once(" in ")?;
-    let nanos = rest.strip_suffix(" ns")?;
-    Some((
-        count.parse().ok()?,
-        Duration::from_nanos(nanos.parse().ok()?),
-    ))
-}
-
-fn pingpong(bench: &Bench) -> Result<Measured> {
-    let node = bench.node(&[format!("pingpong {}", bench.time.as_millis())])?;
-    let (messages, time) = report(&node, "pingpong", bench.time)?;
-    ensure!(!time.is_zero(), "the service measured no time");
-    node.stop()?;
-    Ok(Measured::rate(
-        messages as f64 / time.as_secs_f64(),
-        "messages/s",
-    ))
-}
-
-fn gate(bench: &Bench, connections: usize) -> Result<Measured> {
-    let address = client::free_address()?;
-    let most = connections + 1;
-    let node = bench.node(&[format!("bench_echo {address} {most}")])?;
-    // The gate may open its port after it was launched.
-    eventually("the gate to listen", PATIENCE, || {
-        let listens = procfs::listening(node.pid()).contains(&address);
-        Ok(listens.then_some(()))
-    })?;
-    let measured = load::in_process(&Load {
-        address,
-        connections,
-        time: bench.time,
-    })?;
-    node.stop()?;
-    Ok(measured)
+/// What a workload of the bench plugin reports as `name`. It is given three times the time it should take, and more: longer,
+/// and it has stalled.
+fn reported(node: &Node, name: &str, time: Duration) -> Result<Figures> {
+    let what = format!("report of {name}");
+    let line = node
+        .log()
+        .wait_for(Mark::default(), &what, time * 3 + PATIENCE, |line| {
+            Figures::is_report(line, name)
+        })?;
+    Figures::parse(&line, name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    use crate::bench::calibration;
 
     #[test]
-    fn reports_are_read() {
-        let check = |line: &str, expected: Option<(u64, u64)>| {
-            let expected = expected.map(|(count, nanos)| (count, Duration::from_nanos(nanos)));
-            assert_eq!(parse(line, "pingpong"), expected, "{line}");
+    fn every_figure_has_a_name_of_its_own_and_a_calibration_that_exists() {
+        let mut names = HashSet::new();
+        for (name, figure) in all().flat_map(Workload::named_figures) {
+            assert!(names.insert(name.clone()), "{name} twice");
+            if let Some(base) = figure.calibration {
+                assert!(calibration::of_figure(base).is_some(), "{name}: {base}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_workload_gives_what_it_says() {
+        let bench = Bench {
+            built: None,
+            folder: TempFolder::new("workload").unwrap(),
+            time: Duration::ZERO,
         };
-        check(
-            "12:00 INFO :00000003 bench pingpong 25000 in 1000 ns",
-            Some((25_000, 1000)),
+        let workload = |run| Workload {
+            name: "w",
+            about: "",
+            figures: const { &[Expected::value("a"), Expected::value("b")] },
+            run,
+        };
+        let good = workload(|_| Ok(Measured::new().with("a", 1.0, "u").with("b", 1.0, "u")));
+        assert!(good.measure(&bench).is_ok());
+        let bad = workload(|_| Ok(Measured::new().with("a", 1.0, "u")));
+        let error = bad.measure(&bench).unwrap_err().to_string();
+        assert!(
+            error.contains(r#"gave ["a"] instead of ["a", "b"]"#),
+            "{error}"
         );
-        check("bench pingpong 25000 in 1000", None);
-        check("bench pairs 25000 in 1000 ns", None);
     }
 }
