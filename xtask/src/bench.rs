@@ -34,7 +34,7 @@ pub(crate) use load::{Args as LoadArgs, run as generate_load};
 /// What to measure, and how.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The workloads and calibrations; all of them when none is named.
+    /// The workloads and calibrations; when none is named, all but the workloads that are measured only when named.
     names: Vec<String>,
     /// Print the workloads and calibrations, and measure nothing.
     #[arg(long)]
@@ -56,6 +56,8 @@ struct Plan {
     runs: usize,
     calibration: Duration,
     workload: Duration,
+    /// For workloads in which little happens.
+    long: Duration,
 }
 
 impl Plan {
@@ -63,11 +65,13 @@ impl Plan {
         runs: 5,
         calibration: Duration::from_secs(1),
         workload: Duration::from_secs(3),
+        long: Duration::from_secs(10),
     };
     const QUICK: Self = Self {
         runs: 3,
         calibration: Duration::from_millis(300),
         workload: Duration::from_millis(700),
+        long: Duration::from_secs(3),
     };
 }
 
@@ -99,7 +103,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn list() {
     outln!("workloads:");
     for workload in workload::all() {
-        outln!("  {:<16} {}", workload.name, workload.about);
+        let note = if workload.only_named {
+            " (only when named)"
+        } else {
+            ""
+        };
+        outln!("  {:<16} {}{note}", workload.name, workload.about);
     }
     outln!("calibrations:");
     for calibration in CALIBRATIONS {
@@ -139,7 +148,9 @@ impl Chosen {
             calibrations: Vec::new(),
         };
         if names.is_empty() {
-            chosen.workloads.extend(workload::all());
+            chosen
+                .workloads
+                .extend(workload::all().filter(|workload| !workload.only_named));
             chosen.calibrations.extend(CALIBRATIONS);
         }
         for (index, name) in names.iter().enumerate() {
@@ -189,6 +200,7 @@ fn measure(workspace: &Workspace, plan: Plan, chosen: &Chosen) -> Result<Samples
         },
         folder: TempFolder::new("bench")?,
         time: plan.workload,
+        long: plan.long,
     };
     let mut samples = Samples::default();
     let calibrate = |samples: &mut Samples, calibration: &Calibration| {

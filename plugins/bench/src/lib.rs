@@ -12,11 +12,19 @@
 mod async_call;
 mod board;
 mod conductor;
+mod crowd;
 mod echo;
 mod fanin;
+mod flooded;
+mod latencies;
+mod loaded;
+mod members;
+mod node;
 mod pairs;
 mod report;
 mod ring;
+mod timers;
+mod wake;
 
 use conductor::Conductor;
 use skynet_service::export;
@@ -33,5 +41,18 @@ export! {
     raw bench_async: Conductor<async_call::AsyncCall>,
     bench_caller: async_call::Caller,
     bench_callee: async_call::Callee,
+    raw bench_loaded: Conductor<loaded::Loaded>,
+    raw bench_probe: loaded::Probe,
+    raw bench_flooded: Conductor<flooded::Flooded>,
+    raw bench_flooder: flooded::Flooder,
+    raw bench_sink: flooded::Sink,
+    raw bench_wake: wake::Waker,
+    raw bench_woken: wake::Woken,
+    raw bench_timers: Conductor<timers::Timers>,
+    raw bench_timer: timers::Timer,
+    raw bench_crowd: crowd::Crowd,
+    raw bench_idle: members::Idle,
+    bench_idle_async: members::IdleAsync,
+    raw bench_member: members::Member,
     raw bench_echo: echo::Echo,
 }

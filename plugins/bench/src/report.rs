@@ -16,19 +16,30 @@ impl Report {
     }
 
     /// Adds a number.
-    pub(crate) fn with(mut self, figure: &str, value: u64) -> Self {
+    pub(crate) fn add(&mut self, figure: &str, value: u64) {
         // Writing to a text does not fail.
         let _ = write!(self.0, " {figure}={value}");
-        self
     }
 
     /// Adds a time.
-    pub(crate) fn with_time(self, figure: &str, time: Duration) -> Self {
-        self.with(figure, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    pub(crate) fn add_time(&mut self, figure: &str, time: Duration) {
+        self.add(figure, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// With one more number.
+    pub(crate) fn with(mut self, figure: &str, value: u64) -> Self {
+        self.add(figure, value);
+        self
+    }
+
+    /// With one more time.
+    pub(crate) fn with_time(mut self, figure: &str, time: Duration) -> Self {
+        self.add_time(figure, time);
+        self
     }
 
     /// Puts it into the log.
-    pub(crate) fn send(self) {
+    pub(crate) fn send(&self) {
         log::info!("{}", self.0);
     }
 }

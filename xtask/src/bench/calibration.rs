@@ -264,9 +264,10 @@ impl Bell {
 
 fn echo(connections: usize, time: Duration) -> Result<Measured> {
     let server = echo::Server::start().context("the echo server cannot start")?;
-    load::in_process(&Load {
+    load::generate(&Load {
         address: server.address(),
         connections,
+        processes: 1,
         time,
     })
 }

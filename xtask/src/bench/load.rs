@@ -1,201 +1,167 @@
-//! The load generator: a process of its own, so that what it costs is nobody else's.
-//!
-//! It holds N connections to an echo service with packets of two-byte headers, one request in flight on
-//! each, and prints one line of JSON.
+//! Load from outside: generators in processes of their own, so that what they cost is nobody else's.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod generator;
 
-use anyhow::{Context, Result, bail, ensure};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use serde::{Deserialize, Serialize};
-use skynet_gate_wire::Framing;
 
-use super::echo;
 use super::measure::Measured;
-use crate::client;
+use generator::{GO, Outcome, READY, histogram};
 
-/// Bytes of a request's payload.
-const PAYLOAD: usize = 64;
-/// How much of the time is spent before measuring begins.
-const WARM_UP: f64 = 0.2;
-/// The longest latency the histogram can tell from longer ones, in nanoseconds.
-const LONGEST: u64 = 60_000_000_000;
-/// How long the generator may take beyond what it was told.
-const GRACE: Duration = Duration::from_secs(30);
+pub(crate) use generator::{Args, run};
 
-/// What the generator is told on its command line.
-#[derive(clap::Args, Debug)]
-pub(crate) struct Args {
-    /// The echo service.
-    address: SocketAddr,
-    /// How many connections to hold.
-    #[arg(long, default_value_t = 1)]
-    connections: usize,
-    /// How long to measure.
-    #[arg(long, default_value_t = 1.0)]
-    seconds: f64,
-}
-
-/// A load to generate.
+/// A load to generate: connections to an echo service, each with one request in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     /// The echo service.
     pub(super) address: SocketAddr,
     /// How many connections to hold.
     pub(super) connections: usize,
+    /// Over how many processes to spread them. With more than one, process N connects to 127.0.0.N, so that a port is
+    /// never short: the service must listen on all addresses.
+    pub(super) processes: u8,
     /// How long to measure.
     pub(super) time: Duration,
 }
 
-/// What the generator has seen. Times in nanoseconds.
-#[derive(Debug, Serialize, Deserialize)]
-struct Outcome {
-    requests: u64,
-    time: u64,
-    p50: u64,
-    p99: u64,
-    max: u64,
+/// Generators that hold their connections. Dropping them ends them.
+#[derive(Debug)]
+pub(super) struct Generators {
+    processes: Vec<Generator>,
 }
 
-/// Runs the generator in a process of its own.
-pub(super) fn in_process(load: &Load) -> Result<Measured> {
-    let outcome = spawn(load).context("the load generator failed")?;
-    let rate = outcome.requests as f64 / Duration::from_nanos(outcome.time).as_secs_f64();
-    let micros = |nanos: u64| nanos as f64 / 1e3;
-    Ok(Measured::main(rate, "requests/s")
-        .with("p50", micros(outcome.p50), "µs")
-        .with("p99", micros(outcome.p99), "µs"))
+/// Connects and generates the load.
+pub(super) fn generate(load: &Load) -> Result<Measured> {
+    Generators::connect(load)?.run()
 }
 
-fn spawn(load: &Load) -> Result<Outcome> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["load-generator", &load.address.to_string()])
-        .args(["--connections", &load.connections.to_string()])
-        .args(["--seconds", &load.time.as_secs_f64().to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "it ended with {}", output.status);
-    serde_json::from_slice(&output.stdout).context("it printed something else than its result")
-}
-
-/// The generator's process.
-pub(crate) fn run(args: &Args) -> Result<()> {
-    let time = Duration::try_from_secs_f64(args.seconds).context("--seconds")?;
-    let outcome = generate(&Load {
-        address: args.address,
-        connections: args.connections,
-        time,
-    })?;
-    println!("{}", serde_json::to_string(&outcome)?);
-    Ok(())
-}
-
-fn generate(load: &Load) -> Result<Outcome> {
-    let mut request = Vec::new();
-    Framing::Length2.encode(&[b'x'; PAYLOAD], &mut request)?;
-    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-    let mut clients = Vec::with_capacity(load.connections);
-    for index in 0..load.connections {
-        let stream = client::connect(load.address)?;
-        stream.set_nonblocking(true)?;
-        epoll::add(
-            &epoll,
-            &stream,
-            EventData::new_u64(index as u64),
-            EventFlags::IN,
-        )?;
-        clients.push(Client {
-            stream,
-            sent: Instant::now(),
-            missing: 0,
-        });
-    }
-    for client in &mut clients {
-        client.send(&request, Instant::now())?;
-    }
-
-    let begin = Instant::now() + load.time.mul_f64(WARM_UP);
-    let end = begin + load.time;
-    let mut latencies = Histogram::<u64>::new_with_bounds(1, LONGEST, 3)?;
-    let mut events = Vec::with_capacity(load.connections.max(1));
-    let mut now = Instant::now();
-    // Whoever answers nobody must not hang the generator.
-    watchdog(load.time.mul_f64(1.0 + WARM_UP) + GRACE)?;
-    while now < end {
-        events.clear();
-        echo::wait(&epoll, &mut events)?;
-        for event in &events {
-            let index = usize::try_from(event.data.u64())?;
-            let client = clients
-                .get_mut(index)
-                .context("epoll names no connection of ours")?;
-            if client.receive()? {
-                now = Instant::now();
-                if now >= begin && now < end {
-                    let latency = now - client.sent;
-                    latencies.saturating_record(u64::try_from(latency.as_nanos())?);
-                }
-                client.send(&request, now)?;
-            }
+impl Generators {
+    /// Starts the processes, and waits until each of their connections has had a first answer.
+    pub(super) fn connect(load: &Load) -> Result<Self> {
+        let processes = usize::from(load.processes.max(1));
+        let mut started = Vec::new();
+        for index in 0..processes {
+            let connections = share(load.connections, processes, index);
+            started.push(Generator::start(
+                address(load, index),
+                connections,
+                load.time,
+            )?);
         }
-    }
-    Ok(Outcome {
-        requests: latencies.len(),
-        time: u64::try_from(load.time.as_nanos())?,
-        p50: latencies.value_at_quantile(0.5),
-        p99: latencies.value_at_quantile(0.99),
-        max: latencies.max(),
-    })
-}
-
-/// Ends the process with an error when it has not ended by itself.
-fn watchdog(limit: Duration) -> Result<()> {
-    let this = rustix::process::getpid();
-    std::thread::Builder::new()
-        .name("watchdog".into())
-        .spawn(move || {
-            std::thread::sleep(limit);
-            eprintln!("error: the service had stopped answering");
-            // It cannot fail for our own process, and does not return.
-            let _ = rustix::process::kill_process(this, rustix::process::Signal::KILL);
-        })?;
-    Ok(())
-}
-
-struct Client {
-    stream: TcpStream,
-    sent: Instant,
-    missing: usize,
-}
-
-impl Client {
-    fn send(&mut self, request: &[u8], now: Instant) -> Result<()> {
-        self.missing = request.len();
-        self.sent = now;
-        // One small request in flight always fits into the socket's buffer.
-        self.stream
-            .write_all(request)
-            .context("cannot send a request")
-    }
-
-    /// Reads what is there; whether the answer is complete.
-    fn receive(&mut self) -> Result<bool> {
-        let mut buffer = [0; 2 * PAYLOAD];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => bail!("the service closed a connection"),
-            Ok(count) if count > self.missing => bail!("the service answered more than was sent"),
-            Ok(count) => {
-                self.missing -= count;
-                Ok(self.missing == 0)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error).context("cannot read an answer"),
+        for process in &mut started {
+            process
+                .expect_ready()
+                .context("the load generator could not connect")?;
         }
+        Ok(Self { processes: started })
+    }
+
+    /// Generates the load; how many requests a second were answered, and how fast.
+    pub(super) fn run(mut self) -> Result<Measured> {
+        let failed = "the load generator failed";
+        for process in &mut self.processes {
+            process.go().context(failed)?;
+        }
+        let mut all = histogram()?;
+        let mut rate = 0.0;
+        for process in &mut self.processes {
+            let outcome = process.finish().context(failed)?;
+            rate += outcome.merge_into(&mut all)?;
+        }
+        ensure!(!all.is_empty(), "no request was answered");
+        let micros = |quantile| all.value_at_quantile(quantile) as f64 / 1e3;
+        Ok(Measured::main(rate, "requests/s")
+            .with("p50", micros(0.5), "µs")
+            .with("p99", micros(0.99), "µs"))
+    }
+}
+
+/// The part of `whole` that falls to one of `parts`.
+fn share(whole: usize, parts: usize, index: usize) -> usize {
+    whole / parts + usize::from(index < whole % parts)
+}
+
+fn address(load: &Load, index: usize) -> SocketAddr {
+    let mut address = load.address;
+    if load.processes > 1 {
+        let last = u8::try_from(index + 1).unwrap_or(u8::MAX);
+        address.set_ip(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
+    }
+    address
+}
+
+/// One process.
+#[derive(Debug)]
+struct Generator {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Generator {
+    fn start(address: SocketAddr, connections: usize, time: Duration) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["load-generator", &address.to_string()])
+            .args(["--connections", &connections.to_string()])
+            .args(["--seconds", &time.as_secs_f64().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the load generator cannot be started")?;
+        let output = child.stdout.take().context("it has no output")?;
+        Ok(Self {
+            child,
+            output: BufReader::new(output),
+        })
+    }
+
+    /// Its next line. It watches over its own time, so one comes, or it ends.
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line)
+    }
+
+    fn expect_ready(&mut self) -> Result<()> {
+        let line = self.line()?;
+        ensure!(line.trim_end() == READY, "it said {line:?}");
+        Ok(())
+    }
+
+    fn go(&mut self) -> Result<()> {
+        let mut input = self.child.stdin.take().context("it was told already")?;
+        Ok(writeln!(input, "{GO}")?)
+    }
+
+    fn finish(&mut self) -> Result<Outcome> {
+        let line = self.line()?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "it ended with {status}");
+        serde_json::from_str(&line).context("it printed something else than its result")
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is what both are for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Outcome {
+    /// Adds what one process has seen; its requests a second.
+    fn merge_into(&self, all: &mut Histogram<u64>) -> Result<f64> {
+        let mut requests = 0;
+        for &(latency, count) in &self.latencies {
+            all.record_n(latency, count)?;
+            requests += count;
+        }
+        Ok(requests as f64 / Duration::from_nanos(self.time).as_secs_f64())
     }
 }
 
@@ -204,17 +170,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_measures_an_echo_server() {
-        let server = echo::Server::start().unwrap();
-        let time = Duration::from_millis(50);
-        let outcome = generate(&Load {
-            address: server.address(),
-            connections: 10,
-            time,
-        })
-        .unwrap();
-        assert!(outcome.requests > 0, "{outcome:?}");
-        assert!(outcome.p50 > 0 && outcome.p50 <= outcome.p99, "{outcome:?}");
-        assert!(outcome.p99 <= outcome.max.max(outcome.p99), "{outcome:?}");
+    fn connections_are_shared_out() {
+        let check = |whole, parts, expected: &[usize]| {
+            let found: Vec<_> = (0..parts).map(|index| share(whole, parts, index)).collect();
+            assert_eq!(found, expected);
+        };
+        check(10, 1, &[10]);
+        check(10, 4, &[3, 3, 2, 2]);
+        check(1, 2, &[1, 0]);
+    }
+
+    #[test]
+    fn several_processes_have_addresses_of_their_own() {
+        let load = |processes| Load {
+            address: "127.0.0.1:80".parse().unwrap(),
+            connections: 1,
+            processes,
+            time: Duration::ZERO,
+        };
+        assert_eq!(address(&load(1), 0).to_string(), "127.0.0.1:80");
+        assert_eq!(address(&load(4), 3).to_string(), "127.0.0.4:80");
+    }
+
+    #[test]
+    fn outcomes_are_merged() {
+        let mut all = histogram().unwrap();
+        let outcome = |latencies: &[(u64, u64)]| Outcome {
+            time: 2_000_000_000,
+            latencies: latencies.to_vec(),
+        };
+        let rate = outcome(&[(10, 98)]).merge_into(&mut all).unwrap();
+        assert_eq!(rate, 49.0);
+        let rate = outcome(&[(1000, 2)]).merge_into(&mut all).unwrap();
+        assert_eq!(rate, 1.0);
+        assert_eq!(all.value_at_quantile(0.98), 10);
+        assert_eq!(all.value_at_quantile(0.99), 1000);
     }
 }

@@ -38,6 +38,12 @@ impl Measured {
         self
     }
 
+    /// Adds all figures of another.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The suffixes of its figures.
     pub(super) fn suffixes(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(suffix, _)| *suffix)

@@ -1,8 +1,11 @@
 //! What the product is measured with: real nodes with plugins loaded from files.
 
+mod crowd;
 mod gate;
+mod latency;
 mod messages;
 mod report;
+mod rest;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +26,8 @@ pub(super) struct Workload {
     pub(super) name: &'static str,
     /// What it does.
     pub(super) about: &'static str,
+    /// Whether it is measured only when it is named: it takes much time, memory or many files.
+    pub(super) only_named: bool,
     /// What it gives, exactly.
     pub(super) figures: &'static [Expected],
     /// Measures it once.
@@ -31,7 +36,14 @@ pub(super) struct Workload {
 
 /// All workloads, in the order in which they are measured.
 pub(super) fn all() -> impl Iterator<Item = &'static Workload> {
-    [messages::WORKLOADS, gate::WORKLOADS].into_iter().flatten()
+    let groups = [
+        messages::WORKLOADS,
+        crowd::WORKLOADS,
+        latency::WORKLOADS,
+        rest::WORKLOADS,
+        gate::WORKLOADS,
+    ];
+    groups.into_iter().flatten()
 }
 
 /// The workload of that name.
@@ -76,6 +88,8 @@ pub(super) struct Bench {
     pub(super) folder: TempFolder,
     /// How long to measure.
     pub(super) time: Duration,
+    /// How long to measure where little happens.
+    pub(super) long: Duration,
 }
 
 /// A node and its plugins.
@@ -91,20 +105,28 @@ pub(super) struct Installed {
 const WORKERS: u32 = 2;
 
 impl Bench {
-    /// Starts a node with this one service, which launches what else it needs.
+    /// Starts a node with this one service, which launches what else it needs; with none if it is empty.
     fn node(&self, workers: u32, service: &str) -> Result<Node> {
         let installed = self.built.as_ref().context("nothing was built")?;
-        let spec = NodeSpec::new("bench", &installed.cservice)
-            .set("thread", i64::from(workers))
-            .start(service);
+        let mut spec =
+            NodeSpec::new("bench", &installed.cservice).set("thread", i64::from(workers));
+        if !service.is_empty() {
+            spec = spec.start(service);
+        }
         Node::start(&installed.executable, self.folder.path(), &spec)
     }
 
     /// Plays a scene of the bench plugin, `module MILLISECONDS args`, which reports as `name`; its figures.
     fn play(&self, workers: u32, module: &str, args: &str, name: &str) -> Result<Figures> {
         let millis = self.time.as_millis();
-        let node = self.node(workers, format!("{module} {millis} {args}").trim())?;
-        let figures = reported(&node, name, self.time)?;
+        let service = format!("{module} {millis} {args}");
+        self.run(workers, service.trim_end(), name, self.time)
+    }
+
+    /// Runs a node with a service that reports as `name` after about `time`; its figures.
+    fn run(&self, workers: u32, service: &str, name: &str, time: Duration) -> Result<Figures> {
+        let node = self.node(workers, service)?;
+        let figures = reported(&node, name, time)?;
         node.stop()?;
         Ok(figures)
     }
@@ -146,10 +168,12 @@ mod tests {
             built: None,
             folder: TempFolder::new("workload").unwrap(),
             time: Duration::ZERO,
+            long: Duration::ZERO,
         };
         let workload = |run| Workload {
             name: "w",
             about: "",
+            only_named: false,
             figures: const { &[Expected::value("a"), Expected::value("b")] },
             run,
         };

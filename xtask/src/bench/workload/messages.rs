@@ -10,12 +10,14 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "pingpong",
         about: "2 services, 1 message of 32 bytes in flight",
+        only_named: false,
         figures: &[Expected::ratio("", "cal_message").at_least(0.35)],
         run: |bench| pairs(bench, WORKERS, 1).map(messages),
     },
     Workload {
         name: "pairs",
         about: "64 pairs of services, each with 1 message in flight; the same on one worker",
+        only_named: false,
         figures: &[
             Expected::ratio("", "cal_message").at_least(0.55),
             Expected::ratio("one_worker", "cal_message"),
@@ -33,6 +35,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "ring",
         about: "1,000 services in a ring, 100 messages on their way round",
+        only_named: false,
         figures: &[Expected::ratio("", "cal_message").at_least(0.40)],
         run: |bench| {
             let figures = bench.play(WORKERS, "bench_ring", "1000 100", "ring")?;
@@ -42,6 +45,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "fanin",
         about: "16 producers, 1 consumer, windows of 256 messages; the same on one worker",
+        only_named: false,
         figures: &[
             Expected::ratio("", "cal_cross").at_least(0.9),
             Expected::ratio("one_worker", "cal_message").at_least(0.30),
@@ -54,6 +58,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "async_call",
         about: "a service with async handlers awaits calls to another, one at a time",
+        only_named: false,
         figures: &[Expected::ratio("", "cal_message").at_least(0.05)],
         run: |bench| {
             let figures = bench.play(WORKERS, "bench_async", "", "async_call")?;

@@ -47,6 +47,11 @@ impl Figures {
         Ok(Duration::from_secs_f64(self.get(figure)? / 1e9))
     }
 
+    /// A time in microseconds.
+    pub(super) fn micros(&self, figure: &str) -> Result<f64> {
+        Ok(self.get(figure)? / 1e3)
+    }
+
     /// How often a second something happened.
     pub(super) fn rate(&self, count: &str, time: &str) -> Result<f64> {
         let seconds = self.time(time)?.as_secs_f64();
@@ -71,6 +76,7 @@ mod tests {
         let figures = Figures::parse(line, "pairs").unwrap();
         assert_eq!(figures.get("count").unwrap(), 25_000.0);
         assert_eq!(figures.time("time").unwrap(), Duration::from_micros(1));
+        assert_eq!(figures.micros("time").unwrap(), 1.0);
         assert_eq!(figures.rate("count", "time").unwrap(), 25e9);
         let error = figures.get("p99").unwrap_err().to_string();
         assert!(error.contains("has no p99"), "{error}");
