@@ -18,7 +18,7 @@ use crate::service::OnPanic;
 use crate::shared::{Change, Shared, Tasks};
 use crate::socket::SocketEvent;
 use crate::timer::Timers;
-use crate::turn::{self, Orphan};
+use crate::turn::{Orphan, Turn};
 use crate::{Buffer, Context, Error, Exit, Message, Reason, Result, Service, guard, host};
 
 /// The running service with the context its handlers get.
@@ -54,7 +54,7 @@ async fn handle<S: Service>(this: Arc<Instance<S>>, message: Message) -> Result<
 }
 
 /// Makes the executor of a service.
-pub(crate) fn runner<S: Service>(cx: Context) -> Box<dyn Runner> {
+pub(crate) fn runner<S: Service>(cx: Context) -> Box<impl Runner> {
     Box::new(Executor {
         slots: Slots::default(),
         stage: Stage::Starting(Vec::new()),
@@ -79,12 +79,12 @@ where
     F: Future<Output = Result<()>> + Send,
     H: Fn(Arc<Instance<S>>, Message) -> F + Send,
 {
-    fn start(&mut self, args: &str) -> Started {
+    fn start(&mut self, turn: &Turn, args: &str) -> Started {
         let cx = self.cx.clone();
         let args = args.to_owned();
         let start = Box::pin(async move { S::start(&cx, &args).await });
-        self.insert(Body::Start(start));
-        match self.run() {
+        self.insert(turn, Body::Start(start));
+        match self.run(turn) {
             Turned::Over => Started::Failed,
             Turned::Well if self.this().is_some() => Started::Running,
             Turned::Well => Started::Pending,
@@ -92,23 +92,23 @@ where
     }
 
     #[inline]
-    fn deliver(&mut self, message: &mut RawMessage<'_>) -> Turned {
+    fn deliver(&mut self, turn: &Turn, message: &mut RawMessage<'_>) -> Turned {
         let was_running = self.this().is_some();
-        self.route(message);
-        let turned = self.run();
+        self.route(turn, message);
+        let turned = self.run(turn);
         if !was_running && turned == Turned::Well && self.this().is_some() {
             host::ready(self.cx.token());
         }
         turned
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, turn: &Turn) {
         while let Some(body) = self.slots.take_any() {
             drop(body);
         }
         self.tasks().drop_spawned();
         let requests = &self.tasks().requests;
-        drop(requests.with(|requests| requests.this.take()));
+        drop(requests.with_in(turn, |requests| requests.this.take()));
         // By reference: a service that panics here must not be dropped while the panic unwinds, which may panic too.
         if let Some(this) = self.this() {
             this.service.on_stop(&this.cx);
@@ -116,7 +116,7 @@ where
         drop(std::mem::replace(&mut self.stage, Stage::Stopped));
         self.cx.shared().close();
         // What the tasks left unanswered is answered by the node, which knows why the service ended.
-        drop(turn::take_orphans());
+        drop(turn.take_orphans());
     }
 }
 
@@ -140,44 +140,44 @@ where
         }
     }
 
-    fn insert(&mut self, body: Body<S, F>) {
+    fn insert(&mut self, turn: &Turn, body: Body<S, F>) {
         let slot = self.slots.insert(self.cx.shared_arc(), body);
-        self.cx.shared().make_ready(slot);
+        self.cx.shared().make_ready(turn, slot);
     }
 
     /// Gives a message to whoever it is for.
     #[inline]
-    fn route(&mut self, raw: &mut RawMessage<'_>) {
+    fn route(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) {
         let carried =
             raw.destination().0 != self.cx.token().handle || raw.flags() & abi::FLAG_BY_NAME != 0;
         match raw.kind() {
-            abi::KIND_RESPONSE | abi::KIND_ERROR if !carried => self.answer(raw),
+            abi::KIND_RESPONSE | abi::KIND_ERROR if !carried => self.answer(turn, raw),
             abi::KIND_TIMER if raw.value() >= Timers::FIRST => {
                 let timers = &self.tasks().timers;
-                let fired = timers.with(|timers| timers.if_used()?.fire(raw.value()));
+                let fired = timers.with_in(turn, |timers| timers.if_used()?.fire(raw.value()));
                 if let Some(waker) = fired {
                     waker.wake();
                 }
             }
             abi::KIND_WAKE if raw.value() == Shared::WAKE => {
                 self.leftover = false;
-                self.cx.shared().collect_remote();
+                self.cx.shared().collect_remote(turn);
             }
             abi::KIND_SOCKET => {
                 let head = raw.head();
-                self.socket(&head, raw.keep_buffer());
+                self.socket(turn, &head, raw.keep_buffer());
             }
-            abi::KIND_EXIT => self.exit(raw),
-            _ => self.request(raw.keep()),
+            abi::KIND_EXIT => self.exit(turn, raw),
+            _ => self.request(turn, raw.keep()),
         }
     }
 
     /// An answer that nobody waits for any more stays the node's, which frees it.
     #[inline]
-    fn answer(&mut self, raw: &mut RawMessage<'_>) {
+    fn answer(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) {
         let failure = (raw.kind() == abi::KIND_ERROR).then(|| raw.reason());
         let shared = self.cx.shared();
-        let waiting = shared.tasks().sessions.with(|sessions| {
+        let waiting = shared.tasks().sessions.with_in(turn, |sessions| {
             sessions.answer(raw.session(), || Answer {
                 source: raw.source(),
                 buffer: raw.keep_buffer(),
@@ -185,14 +185,14 @@ where
             })
         });
         match waiting {
-            Some(Waiting::Task(slot)) => shared.make_ready(slot),
+            Some(Waiting::Task(slot)) => shared.make_ready(turn, slot),
             Some(Waiting::Waker(waker)) => waker.wake(),
             _ => {}
         }
     }
 
     #[inline]
-    fn request(&mut self, message: Message) {
+    fn request(&mut self, turn: &Turn, message: Message) {
         let this = match &mut self.stage {
             Stage::Running(this) => this,
             Stage::Starting(early) => return early.push(message),
@@ -206,15 +206,15 @@ where
         let slot = self
             .slots
             .insert_request(self.cx.shared_arc(), future, request);
-        self.cx.shared().make_ready(slot);
+        self.cx.shared().make_ready(turn, slot);
     }
 
-    fn socket(&mut self, head: &Head, buffer: Buffer) {
+    fn socket(&mut self, turn: &Turn, head: &Head, buffer: Buffer) {
         let token = self.cx.token();
         let taken = self
             .tasks()
             .sockets
-            .with(|sockets| match sockets.if_used() {
+            .with_in(turn, |sockets| match sockets.if_used() {
                 Some(sockets) => sockets.event(token, head, buffer),
                 None => Err(buffer),
             });
@@ -229,7 +229,7 @@ where
         }
     }
 
-    fn exit(&mut self, raw: &RawMessage<'_>) {
+    fn exit(&mut self, turn: &Turn, raw: &RawMessage<'_>) {
         let exit = Exit {
             handle: raw.source(),
             reason: raw.reason(),
@@ -238,43 +238,41 @@ where
         let (wakers, monitored) = self
             .tasks()
             .watches
-            .with(|watches| watches.get().ended(&exit));
+            .with_in(turn, |watches| watches.get().ended(&exit));
         for waker in wakers {
             waker.wake();
         }
         if let (true, Some(this)) = (monitored, self.this()) {
             let this = Arc::clone(this);
-            self.insert(Body::Spawned(Box::pin(async move {
-                this.service.on_exit(&this.cx, exit).await
-            })));
+            let task = Box::pin(async move { this.service.on_exit(&this.cx, exit).await });
+            self.insert(turn, Body::Spawned(task));
         }
     }
 
     /// Polls what is ready.
     #[inline]
-    fn run(&mut self) -> Turned {
+    fn run(&mut self, turn: &Turn) -> Turned {
         for _ in 0..POLLS_PER_TURN {
-            let Some(slot) = self.next_ready() else {
+            let Some(slot) = self.next_ready(turn) else {
                 return Turned::Well;
             };
             let Some((step, request)) = self.poll(slot) else {
                 continue;
             };
-            if self.settle(slot, step, request) == Turned::Over {
+            if self.settle(turn, slot, step, request) == Turned::Over {
                 return Turned::Over;
             }
         }
-        self.come_back();
+        self.come_back(turn);
         Turned::Well
     }
 
     /// Tasks are left over: has the node come back when others had their turn.
     #[cold]
-    fn come_back(&mut self) {
-        let more = self
-            .tasks()
-            .requests
-            .with(|requests| !requests.ready.is_empty() || !requests.changes.is_empty());
+    fn come_back(&mut self, turn: &Turn) {
+        let more = self.tasks().requests.with_in(turn, |requests| {
+            !requests.ready.is_empty() || !requests.changes.is_empty()
+        });
         if more && !std::mem::replace(&mut self.leftover, true) {
             host::wake(self.cx.token(), Shared::WAKE);
         }
@@ -282,8 +280,8 @@ where
 
     /// The next slot to poll, after tasks were begun and dropped as asked.
     #[inline]
-    fn next_ready(&mut self) -> Option<u32> {
-        let (slot, busy) = self.tasks().requests.with(|requests| {
+    fn next_ready(&mut self, turn: &Turn) -> Option<u32> {
+        let (slot, busy) = self.tasks().requests.with_in(turn, |requests| {
             let busy = !requests.changes.is_empty();
             let slot = if busy {
                 None
@@ -295,28 +293,28 @@ where
         if !busy {
             return slot;
         }
-        self.begin_and_drop();
+        self.begin_and_drop(turn);
         self.tasks()
             .requests
-            .with(|requests| requests.ready.pop_front())
+            .with_in(turn, |requests| requests.ready.pop_front())
     }
 
     #[cold]
-    fn begin_and_drop(&mut self) {
+    fn begin_and_drop(&mut self, turn: &Turn) {
         let changes = self
             .tasks()
             .requests
-            .with(|requests| std::mem::take(&mut requests.changes));
+            .with_in(turn, |requests| std::mem::take(&mut requests.changes));
         for change in changes {
             match change {
                 Change::Begin(ticket, body) => {
                     let shared = self.cx.shared_arc();
                     let slot = self.slots.insert_spawned(shared, ticket, body);
-                    shared.make_ready(slot);
+                    shared.make_ready(turn, slot);
                 }
                 Change::Abort(ticket) => {
                     drop(self.slots.remove_ticket(ticket));
-                    self.reject_orphan();
+                    self.reject_orphans(turn);
                 }
             }
         }
@@ -349,20 +347,20 @@ where
 
     /// Acts on what became of a poll.
     #[inline]
-    fn settle(&mut self, slot: u32, step: Step<S>, request: Option<Orphan>) -> Turned {
+    fn settle(&mut self, turn: &Turn, slot: u32, step: Step<S>, request: Option<Orphan>) -> Turned {
         match step {
-            Step::Pending => self.reject_orphan(),
+            Step::Pending => self.reject_orphans(turn),
             Step::Done(Ok(())) => {
                 self.slots.finish(slot);
-                self.reject_orphan();
+                self.reject_orphans(turn);
             }
             Step::Done(Err(error)) => {
                 self.slots.finish(slot);
-                self.failed(request, error);
+                self.failed(turn, request, error);
             }
             Step::Started(result) => {
                 self.slots.finish(slot);
-                return self.started(result);
+                return self.started(turn, result);
             }
             Step::Ran(result) => {
                 self.slots.finish(slot);
@@ -370,7 +368,7 @@ where
                     host::exit(self.cx.token(), error.reason().0, &error.to_string());
                     return Turned::Over;
                 }
-                self.rest();
+                self.rest(turn);
             }
             Step::Panicked(text) => {
                 // Unwinding has dropped the task's own values; what is left of it may panic once more.
@@ -378,7 +376,8 @@ where
                 if let Err(again) = guard::run(|| slots.finish(slot)) {
                     log::error!("a task panicked again when it was dropped: {}", again.text);
                 }
-                self.failed(request, Error::msg(text).with_reason(Reason::PANICKED));
+                let error = Error::msg(text).with_reason(Reason::PANICKED);
+                self.failed(turn, request, error);
             }
         }
         Turned::Well
@@ -386,12 +385,12 @@ where
 
     /// A task has failed: its caller learns why, or the log if no answer is due.
     #[cold]
-    fn failed(&mut self, request: Option<Orphan>, error: Error) {
+    fn failed(&mut self, turn: &Turn, request: Option<Orphan>, error: Error) {
         let (reason, text) = (error.reason(), error.to_string());
         // The error may hold the message, which is dropped unanswered here.
         drop(error);
         let own = request.map(|request| (request, reason, text.as_str()));
-        if message::reject_orphans(self.cx.shared(), own) {
+        if message::reject_orphans_and(self.cx.shared(), turn, own) {
             return;
         }
         // The guard has logged panics already.
@@ -400,13 +399,13 @@ where
         }
     }
 
-    /// Answers the request that was dropped in the last poll, if one was.
+    /// Answers the requests that were dropped in the last poll, if some were.
     #[inline]
-    fn reject_orphan(&mut self) {
-        message::reject_orphans(self.cx.shared(), None);
+    fn reject_orphans(&mut self, turn: &Turn) {
+        message::reject_orphans(self.cx.shared(), turn);
     }
 
-    fn started(&mut self, result: Result<S>) -> Turned {
+    fn started(&mut self, turn: &Turn, result: Result<S>) -> Turned {
         let service = match result {
             Ok(service) => service,
             Err(error) => {
@@ -421,13 +420,12 @@ where
         let stage = std::mem::replace(&mut self.stage, Stage::Running(Arc::clone(&this)));
         let known: Arc<dyn std::any::Any + Send + Sync> = this.clone();
         let requests = &self.tasks().requests;
-        requests.with(|requests| requests.this = Some(known));
-        self.insert(Body::Run(Box::pin(async move {
-            this.service.run(&this.cx).await
-        })));
+        requests.with_in(turn, |requests| requests.this = Some(known));
+        let task = Box::pin(async move { this.service.run(&this.cx).await });
+        self.insert(turn, Body::Run(task));
         if let Stage::Starting(early) = stage {
             for message in early {
-                self.request(message);
+                self.request(turn, message);
             }
         }
         Turned::Well
@@ -435,9 +433,9 @@ where
 
     /// Gives back what only the start has needed, if the service is idle: it may stay so.
     #[cold]
-    fn rest(&mut self) {
+    fn rest(&mut self, turn: &Turn) {
         let requests = &self.cx.shared().tasks().requests;
-        requests.with(|requests| {
+        requests.with_in(turn, |requests| {
             if requests.ready.is_empty() && requests.changes.is_empty() {
                 requests.ready.shrink_to_fit();
                 self.slots.shrink();

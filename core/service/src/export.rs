@@ -4,7 +4,7 @@ use skynet_abi::{
     MAX_MODULES, Module, PLUGIN_GLOBAL_SYMBOLS, PLUGIN_UNWINDS, Plugin, Prelude, SHORT_TEXT,
 };
 
-use crate::{RawService, Service, entry};
+use crate::{RawService, Service, entry, executor, runner};
 
 /// The exported symbol: a header and its modules. Made by [`export!`](crate::export).
 #[repr(C)]
@@ -54,6 +54,7 @@ pub const fn plugin<const N: usize>(
 pub const fn module<S: Service>(name: &str) -> Module {
     Module {
         create: Some(entry::create::<S>),
+        deliver: Some(entry::deliver_of(&executor::runner::<S>)),
         ..bare(name)
     }
 }
@@ -63,6 +64,7 @@ pub const fn module<S: Service>(name: &str) -> Module {
 pub const fn raw_module<G: RawService>(name: &str) -> Module {
     Module {
         create: Some(entry::create_raw::<G>),
+        deliver: Some(entry::deliver_of(&runner::raw::<G>)),
         ..bare(name)
     }
 }
@@ -73,7 +75,7 @@ const fn bare(name: &str) -> Module {
         state_version: 0,
         flags: 0,
         create: None,
-        deliver: Some(entry::deliver),
+        deliver: None,
         signal: Some(entry::signal),
         release: Some(entry::release),
         quiesce: None,

@@ -5,7 +5,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::turn::{self, TurnId};
+use crate::turn::{self, Turn, TurnId};
 
 /// A cell for state that the tasks of one service share.
 ///
@@ -40,8 +40,8 @@ pub struct Local<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: `borrowed` and `value` are touched only by `try_with` after `enter` has found the current turn to be the
-// owner's, which the node runs on one thread at a time, each turn after the one before it. `T: Send` because turns may
+// SAFETY: `borrowed` and `value` are touched only by `borrow`, whose callers have found this thread to be in a turn of
+// the owner, which the node runs on one thread at a time, each turn after the one before it. `T: Send` because turns may
 // be on different threads.
 unsafe impl<T: Send> Sync for Local<T> {}
 
@@ -84,21 +84,44 @@ impl<T> Local<T> {
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         match self.try_with(f) {
             Some(result) => result,
-            None => panic!(
-                "a Local was used outside a turn of the service that owns it, or while it was in use"
-            ),
+            None => refused(),
         }
     }
 
     /// Uses the value, or returns `None` where [`with`](Self::with) panics.
     #[inline]
     pub fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        if !self.enter() || self.borrowed.replace(true) {
+        if !self.enter(turn::current_id()) {
+            return None;
+        }
+        // SAFETY: the current turn is the owner's.
+        unsafe { self.borrow(f) }
+    }
+
+    /// As [`with`](Self::with), for whoever knows the turn.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn with_in<R>(&self, turn: &Turn, f: impl FnOnce(&mut T) -> R) -> R {
+        if self.enter(turn.id()) {
+            // SAFETY: `turn` is the owner's, and this thread is inside it: that is what a reference to it says.
+            if let Some(result) = unsafe { self.borrow(f) } {
+                return result;
+            }
+        }
+        refused()
+    }
+
+    /// Lends the value, unless a closure further up this thread has it.
+    ///
+    /// # Safety
+    /// This thread is inside a turn of the owner.
+    #[inline]
+    unsafe fn borrow<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        if self.borrowed.replace(true) {
             return None;
         }
         let _release = Release(&self.borrowed);
-        // SAFETY: `enter` says that this thread is inside the owner's turn, so no other thread is here; `borrowed` was
-        // false, so no closure further up this thread has the value.
+        // SAFETY: no other thread is in a turn of the owner; `borrowed` was false, so nobody on this one has the value.
         Some(f(unsafe { &mut *self.value.get() }))
     }
 
@@ -142,9 +165,9 @@ impl<T> Local<T> {
         self.value.into_inner()
     }
 
+    /// Whether the service `current` is the owner: 0 never is.
     #[inline]
-    fn enter(&self) -> bool {
-        let current = turn::current_id();
+    fn enter(&self, current: u64) -> bool {
         // Relaxed: the number alone decides, and whoever finds its own number there was told by itself. What the value
         // holds passes from turn to turn by the node's own synchronisation.
         let owner = self.owner.load(Ordering::Relaxed);
@@ -161,6 +184,12 @@ impl<T> Local<T> {
             .compare_exchange(0, current, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
+}
+
+#[cold]
+#[track_caller]
+fn refused() -> ! {
+    panic!("a Local was used outside a turn of the service that owns it, or while it was in use")
 }
 
 impl<T: Default> Default for Local<T> {

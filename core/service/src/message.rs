@@ -8,7 +8,7 @@ use skynet_abi as abi;
 
 use crate::outgoing::{self, Outgoing};
 use crate::shared::Shared;
-use crate::turn::{self, Orphan, TurnId};
+use crate::turn::{self, Orphan, Turn, TurnId};
 use crate::{Buffer, Handle, Reason};
 
 /// The fields of a message, apart from payload and name.
@@ -221,33 +221,34 @@ fn orphan(owner: Owner, caller: Handle, session: i32) {
         caller: caller.0,
         session,
     };
-    if owner.id.is_current() {
-        turn::leave_orphan(orphan);
-    } else {
+    if !turn::leave_orphan(owner.id, orphan) {
         reject(owner.context, orphan, Reason::DROPPED, "");
     }
 }
 
-/// Answers the requests that were dropped since the last time, if there are any: `own` as given, others as dropped; those
-/// of a service that has asked for its end are left to the node, which answers with the reason of that. Returns whether
-/// `own` was among them.
+/// Answers the requests that were dropped in this turn since the last time, if there are any, as dropped.
 #[inline]
-pub(crate) fn reject_orphans(shared: &Shared, own: Option<(Orphan, Reason, &str)>) -> bool {
-    match turn::take_orphans() {
-        Some((last, before)) => reject_all(shared, before.into_iter().chain([last]), own),
-        None => false,
+pub(crate) fn reject_orphans(shared: &Shared, turn: &Turn) {
+    if turn.has_orphans() {
+        reject_orphans_and(shared, turn, None);
     }
 }
 
+/// Answers the requests that were dropped in this turn since the last time: `own` as given, others as dropped; those of
+/// a service that has asked for its end are left to the node, which answers with the reason of that. Returns whether
+/// `own` was among them.
 #[cold]
-fn reject_all(
+pub(crate) fn reject_orphans_and(
     shared: &Shared,
-    orphans: impl Iterator<Item = Orphan>,
+    turn: &Turn,
     own: Option<(Orphan, Reason, &str)>,
 ) -> bool {
+    let Some((last, before)) = turn.take_orphans() else {
+        return false;
+    };
     let context = shared.owner.context;
     let mut found = false;
-    for orphan in orphans {
+    for orphan in before.into_iter().chain([last]) {
         match own {
             Some((own, reason, text)) if own == orphan => {
                 found = true;

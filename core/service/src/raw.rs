@@ -8,6 +8,7 @@ use skynet_abi as abi;
 
 use crate::message::{Head, Owner};
 use crate::socket::SocketEvent;
+use crate::turn::Orphan;
 use crate::{Buffer, Handle, Message, Reason};
 
 /// What has become of the payload of a delivered message.
@@ -24,7 +25,7 @@ enum Payload {
 /// [`RawService::on_message`]: crate::RawService::on_message
 pub struct RawMessage<'a> {
     raw: &'a abi::Message,
-    owner: Owner,
+    owner: &'a Owner,
     payload: Payload,
     owed: bool,
 }
@@ -35,7 +36,7 @@ impl<'a> RawMessage<'a> {
     /// # Safety
     /// `raw` is as the node delivers it, with what it points to.
     #[inline]
-    pub(crate) unsafe fn new(raw: &'a abi::Message, owner: Owner) -> Self {
+    pub(crate) unsafe fn new(raw: &'a abi::Message, owner: &'a Owner) -> Self {
         let owed = raw.flags & (abi::FLAG_CALL | abi::FLAG_REPLY) == abi::FLAG_CALL;
         Self {
             raw,
@@ -173,7 +174,7 @@ impl<'a> RawMessage<'a> {
     pub fn keep(&mut self) -> Message {
         let name = self.name().map(Box::from);
         let buffer = self.keep_buffer();
-        let message = Message::new(self.head(), buffer, name, self.owner);
+        let message = Message::new(self.head(), buffer, name, *self.owner);
         if !std::mem::take(&mut self.owed) {
             message.settle();
         }
@@ -195,6 +196,14 @@ impl<'a> RawMessage<'a> {
 
     pub(crate) fn unsettle(&mut self) {
         self.owed = true;
+    }
+
+    /// This message, if it is a request, as what becomes of those that are not answered.
+    pub(crate) const fn orphan(&self) -> Orphan {
+        Orphan {
+            caller: self.raw.source,
+            session: self.raw.session,
+        }
     }
 
     #[inline]

@@ -17,7 +17,7 @@ use crate::executor::wake::TaskWake;
 use crate::host;
 use crate::message::Owner;
 use crate::shared::remote::Remote;
-use crate::turn::TurnId;
+use crate::turn::{Turn, TurnId};
 
 pub(crate) use lazy::Lazy;
 pub(crate) use remote::Garbage;
@@ -96,13 +96,18 @@ impl Shared {
         self.announce(self.remote.wake(wake));
     }
 
+    /// Runs `f` with this thread's turn, if that is one of this service.
+    #[inline]
+    pub(crate) fn with_own_turn<R>(&self, f: impl FnOnce(Option<&Turn>) -> R) -> R {
+        Turn::with_current(|turn| f(turn.filter(|turn| turn.id() == self.owner.id.get())))
+    }
+
     /// Tidies up: at once in the service's own turn, else in its next.
     pub(crate) fn discard(&self, garbage: Garbage) {
-        if self.is_current() {
-            self.tidy(garbage);
-        } else {
-            self.announce(self.remote.discard(garbage));
-        }
+        self.with_own_turn(|turn| match turn {
+            Some(turn) => self.tidy(turn, garbage),
+            None => self.announce(self.remote.discard(garbage)),
+        });
     }
 
     fn announce(&self, first: bool) {
@@ -113,43 +118,49 @@ impl Shared {
     }
 
     /// Takes what other threads have asked for. In the service's own turn.
-    pub(crate) fn collect_remote(&self) {
+    pub(crate) fn collect_remote(&self, turn: &Turn) {
         let Some(asked) = self.remote.collect() else {
             return;
         };
         if !asked.wakes.is_empty() {
-            self.tasks().requests.with(|requests| {
+            self.tasks().requests.with_in(turn, |requests| {
                 let slots = asked.wakes.iter().map(|wake| wake.slot());
                 requests.ready.extend(slots);
             });
         }
         for garbage in asked.garbage {
-            self.tidy(garbage);
+            self.tidy(turn, garbage);
         }
     }
 
     /// Puts a slot into the ready queue. In the service's own turn.
     #[inline]
-    pub(crate) fn make_ready(&self, slot: u32) {
+    pub(crate) fn make_ready(&self, turn: &Turn, slot: u32) {
         let requests = &self.tasks().requests;
-        requests.with(|requests| requests.ready.push_back(slot));
+        requests.with_in(turn, |requests| requests.ready.push_back(slot));
     }
 
-    fn tidy(&self, garbage: Garbage) {
+    fn tidy(&self, turn: &Turn, garbage: Garbage) {
         let tasks = self.tasks();
         match garbage {
             Garbage::Session(session) => {
-                let waiting = tasks.sessions.with(|sessions| sessions.remove(session));
+                let waiting = tasks
+                    .sessions
+                    .with_in(turn, |sessions| sessions.remove(session));
                 drop(waiting);
             }
             Garbage::Timer(key) => {
-                let timer = tasks.timers.with(|timers| timers.get().remove(key));
+                let timer = tasks
+                    .timers
+                    .with_in(turn, |timers| timers.get().remove(key));
                 if let Some(id) = timer.and_then(|timer| timer.pending_id()) {
                     host::timer_cancel(self.owner.context, id);
                 }
             }
             Garbage::Socket(socket) => {
-                let state = tasks.sockets.with(|sockets| sockets.get().remove(socket));
+                let state = tasks
+                    .sockets
+                    .with_in(turn, |sockets| sockets.get().remove(socket));
                 if let Some(state) = state {
                     host::socket_close(self.owner.context, socket, 0);
                     state.into_wakers().wake();
@@ -158,7 +169,7 @@ impl Shared {
             Garbage::Watch(handle, ticket) => {
                 let (removed, last) = tasks
                     .watches
-                    .with(|watches| watches.get().remove_waiter(handle, ticket));
+                    .with_in(turn, |watches| watches.get().remove_waiter(handle, ticket));
                 drop(removed);
                 if last {
                     host::unwatch(self.owner.context, handle);

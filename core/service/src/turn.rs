@@ -1,9 +1,14 @@
 //! Whose turn it is on this thread.
 //!
 //! The node runs one service at a time on a thread, and a service on one thread at a time. Each entry from the node
-//! puts a mark here for its duration; everything that may only happen in a service's own turn compares with it.
+//! makes a [`Turn`] for its duration; everything that may only happen in a service's own turn compares with it.
+//!
+//! The turn lies on the stack and the thread knows where. In a shared library that costs a call of the dynamic linker
+//! each time, so whoever has the turn at hand is given it by reference.
+#![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use skynet_abi as abi;
@@ -13,7 +18,7 @@ use skynet_abi as abi;
 pub(crate) struct TurnId(u64);
 
 impl TurnId {
-    const NONE: u64 = 0;
+    const NONE: Self = Self(0);
 
     /// An id that nobody has had before.
     pub(crate) fn fresh() -> Self {
@@ -29,21 +34,26 @@ impl TurnId {
     /// Whether this thread is inside a turn of this service.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
-        MARK.with(|mark| mark.id.get() == self.0)
+        current_id() == self.0
     }
 }
 
-/// A request that was dropped without an answer during the current turn. Who ran at that moment decides the reason.
+/// A request that was dropped without an answer during a turn. Who ran at that moment decides the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Orphan {
     pub(crate) caller: u32,
     pub(crate) session: i32,
 }
 
-struct Mark {
-    id: Cell<u64>,
-    context: Cell<abi::Context>,
+/// A turn of a service on this thread. Whoever has a reference to one is inside it: only [`enter`](Self::enter) makes
+/// them, and they cannot go to another thread.
+pub(crate) struct Turn {
+    id: TurnId,
+    context: abi::Context,
+    /// The request that was dropped last.
     orphan: Cell<Option<Orphan>>,
+    /// Those before it; empty when there is none in `orphan`.
+    more: Cell<Vec<Orphan>>,
 }
 
 const NOBODY: abi::Context = abi::Context {
@@ -52,91 +62,113 @@ const NOBODY: abi::Context = abi::Context {
 };
 
 thread_local! {
-    static MARK: Mark = const {
-        Mark { id: Cell::new(TurnId::NONE), context: Cell::new(NOBODY), orphan: Cell::new(None) }
-    };
-    /// Orphans before the one in the mark; empty when there is none in the mark.
-    static MORE: Cell<Vec<Orphan>> = const { Cell::new(Vec::new()) };
+    /// The innermost turn of this thread, or null: turns nest when a service launches another.
+    static CURRENT: Cell<*const Turn> = const { Cell::new(ptr::null()) };
+}
+
+/// The place of [`CURRENT`] on this thread. A function of its own, so that it is not compiled into others by a detour.
+#[inline(never)]
+fn current_cell() -> NonNull<Cell<*const Turn>> {
+    CURRENT.with(|current| NonNull::from(current))
+}
+
+/// As [`current_cell`].
+#[inline(never)]
+fn current_turn() -> *const Turn {
+    CURRENT.get()
+}
+
+/// Has the thread go back to the outer turn, also when a panic goes through.
+struct Leave<'a> {
+    current: &'a Cell<*const Turn>,
+    outer: *const Turn,
+}
+
+impl Drop for Leave<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.current.set(self.outer);
+    }
+}
+
+impl Turn {
+    /// Runs `f` as a turn of the service `id`. Requests that are left behind when it ends belong to a service that has
+    /// ended: the node answers for them.
+    #[inline]
+    pub(crate) fn enter<R>(id: TurnId, context: abi::Context, f: impl FnOnce(&Self) -> R) -> R {
+        let turn = Self {
+            id,
+            context,
+            orphan: Cell::new(None),
+            more: Cell::new(Vec::new()),
+        };
+        // SAFETY: this is the thread that the cell belongs to, and it has no destructor, so it is there to the end.
+        let current = unsafe { current_cell().as_ref() };
+        let outer = current.replace(&raw const turn);
+        let _leave = Leave { current, outer };
+        f(&turn)
+    }
+
+    /// Runs `f` as something that speaks for a service but is not its turn: a signal.
+    pub(crate) fn enter_outside<R>(context: abi::Context, f: impl FnOnce() -> R) -> R {
+        Self::enter(TurnId::NONE, context, |_| f())
+    }
+
+    /// Works on this thread's turn; `None` outside of all turns.
+    #[inline]
+    pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
+        let current = current_turn();
+        // SAFETY: null, or a turn of this thread whose `enter` has not returned: `Leave` sees to it. What lies further
+        // down the stack stays there while `f` runs.
+        f(unsafe { current.as_ref() })
+    }
+
+    /// Whose turn this is: [`TurnId::get`], 0 when it is nobody's.
+    #[inline]
+    pub(crate) const fn id(&self) -> u64 {
+        self.id.0
+    }
+
+    /// Leaves a request behind for the executor to answer.
+    fn leave_orphan(&self, orphan: Orphan) {
+        if let Some(before) = self.orphan.replace(Some(orphan)) {
+            let mut list = self.more.take();
+            list.push(before);
+            self.more.set(list);
+        }
+    }
+
+    /// Whether [`leave_orphan`] left something.
+    #[inline]
+    pub(crate) fn has_orphans(&self) -> bool {
+        self.orphan.get().is_some()
+    }
+
+    /// Takes what [`leave_orphan`] left: the last one, and those before it.
+    pub(crate) fn take_orphans(&self) -> Option<(Orphan, Vec<Orphan>)> {
+        let last = self.orphan.take()?;
+        Some((last, self.more.take()))
+    }
 }
 
 /// The id of the service whose turn it is, 0 for none.
 #[inline]
 pub(crate) fn current_id() -> u64 {
-    MARK.with(|mark| mark.id.get())
+    Turn::with_current(|turn| turn.map_or(TurnId::NONE.0, Turn::id))
 }
 
 /// The token of the service that runs on this thread, for log records; handle 0 outside a turn.
 pub(crate) fn current_context() -> abi::Context {
-    MARK.with(|mark| mark.context.get())
+    Turn::with_current(|turn| turn.map_or(NOBODY, |turn| turn.context))
 }
 
-/// Leaves a request behind for the executor to answer.
-pub(crate) fn leave_orphan(orphan: Orphan) {
-    let before = MARK.with(|mark| mark.orphan.replace(Some(orphan)));
-    if let Some(before) = before {
-        MORE.with(|more| {
-            let mut list = more.take();
-            list.push(before);
-            more.set(list);
-        });
-    }
-}
-
-/// Takes what [`leave_orphan`] left: the last one, and those before it.
-#[inline]
-pub(crate) fn take_orphans() -> Option<(Orphan, Vec<Orphan>)> {
-    MARK.with(Mark::take_orphans)
-}
-
-impl Mark {
-    #[inline]
-    fn take_orphans(&self) -> Option<(Orphan, Vec<Orphan>)> {
-        let last = self.orphan.take()?;
-        Some((last, MORE.with(Cell::take)))
-    }
-}
-
-/// A turn that has been entered; leaving it restores what was before (turns nest when a service launches another).
-pub(crate) struct Turn {
-    id: u64,
-    context: abi::Context,
-    orphans: Option<(Orphan, Vec<Orphan>)>,
-}
-
-impl Turn {
-    /// Enters the turn of a service.
-    #[inline]
-    pub(crate) fn enter(id: TurnId, context: abi::Context) -> Self {
-        Self::swap(id.0, context)
-    }
-
-    /// Enters something that speaks for a service but is not its turn: a signal.
-    pub(crate) fn enter_outside(context: abi::Context) -> Self {
-        Self::swap(TurnId::NONE, context)
-    }
-
-    #[inline]
-    fn swap(id: u64, context: abi::Context) -> Self {
-        MARK.with(|mark| Self {
-            id: mark.id.replace(id),
-            context: mark.context.replace(context),
-            orphans: mark.take_orphans(),
-        })
-    }
-}
-
-impl Drop for Turn {
-    #[inline]
-    fn drop(&mut self) {
-        MARK.with(|mark| {
-            mark.id.set(self.id);
-            mark.context.set(self.context);
-            // What is left now belongs to a service that has ended: the node answers for it.
-            drop(mark.take_orphans());
-            if let Some((last, before)) = self.orphans.take() {
-                mark.orphan.set(Some(last));
-                MORE.with(|more| more.set(before));
-            }
-        });
-    }
+/// Leaves a request behind in the current turn, if that is one of the service `id`. Returns whether it is.
+pub(crate) fn leave_orphan(id: TurnId, orphan: Orphan) -> bool {
+    Turn::with_current(|turn| match turn {
+        Some(turn) if turn.id == id => {
+            turn.leave_orphan(orphan);
+            true
+        }
+        _ => false,
+    })
 }

@@ -69,23 +69,21 @@ impl TaskWake {
 
 impl Wake for TaskWake {
     fn wake(self: Arc<Self>) {
-        if self.shared.is_current() {
-            if self.schedule_here() {
-                self.shared.make_ready(self.slot);
-            }
-        } else if self.schedule() {
-            let shared = Arc::clone(&self.shared);
-            shared.wake_remotely(self);
-        }
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.shared.is_current() {
-            if self.schedule_here() {
-                self.shared.make_ready(self.slot);
+        self.shared.with_own_turn(|turn| match turn {
+            Some(turn) => {
+                if self.schedule_here() {
+                    self.shared.make_ready(turn, self.slot);
+                }
             }
-        } else if self.schedule() {
-            self.shared.wake_remotely(Arc::clone(self));
-        }
+            None => {
+                if self.schedule() {
+                    self.shared.wake_remotely(Arc::clone(self));
+                }
+            }
+        });
     }
 }
