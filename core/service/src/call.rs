@@ -113,35 +113,41 @@ impl Sessions {
         Some(std::mem::replace(waiting, Waiting::Answered(answer())))
     }
 
-    /// Takes the answer, or leaves the waker. What was displaced is returned, to be dropped outside the borrow.
+    /// Takes the answer, or leaves the waker.
     #[inline]
-    fn poll(
-        &mut self,
-        session: i32,
-        waker: &Waker,
-        slot: Option<u32>,
-    ) -> (Poll<Option<Answer>>, Option<Waiting>) {
-        match self.get_mut(session) {
-            None => (Poll::Ready(None), None),
-            Some(Waiting::Answered(_)) => match self.remove(session) {
-                Some(Waiting::Answered(answer)) => (Poll::Ready(Some(answer)), None),
-                _ => (Poll::Ready(None), None),
-            },
-            Some(Waiting::Waker(known)) if known.will_wake(waker) => (Poll::Pending, None),
-            Some(waiting) => {
-                let known = match slot {
-                    Some(slot) => Waiting::Task(slot),
-                    None => Waiting::Waker(waker.clone()),
-                };
-                (Poll::Pending, Some(std::mem::replace(waiting, known)))
-            }
+    fn poll(&mut self, session: i32, waker: &Waker, slot: Option<u32>) -> Polled {
+        let Some(waiting) = self.get_mut(session) else {
+            return Polled::Over(None);
+        };
+        if let Waiting::Answered(_) = waiting {
+            return match self.remove(session) {
+                Some(Waiting::Answered(answer)) => Polled::Over(Some(answer)),
+                _ => Polled::Over(None),
+            };
+        }
+        let new = match (&*waiting, slot) {
+            (_, Some(slot)) => Waiting::Task(slot),
+            (Waiting::Waker(known), None) if known.will_wake(waker) => return Polled::Waits(None),
+            (_, None) => Waiting::Waker(waker.clone()),
+        };
+        match std::mem::replace(waiting, new) {
+            Waiting::Waker(old) => Polled::Waits(Some(old)),
+            _ => Polled::Waits(None),
         }
     }
 }
 
+/// What became of looking at a call.
+enum Polled {
+    /// No answer yet. A waker that was displaced is dropped outside the borrow.
+    Waits(Option<Waker>),
+    /// The answer, or none any more: the service was closed.
+    Over(Option<Answer>),
+}
+
 enum State {
     /// It was not sent.
-    NotSent(SendError),
+    NotSent(Box<SendError>),
     /// Waits for the answer of this session.
     Open(i32),
     Done,
@@ -170,7 +176,7 @@ impl<'cx> Call<'cx> {
                 sessions.with(|sessions| sessions.insert(session));
                 State::Open(session)
             }
-            Err(error) => State::NotSent(error),
+            Err(error) => State::NotSent(Box::new(error)),
         };
         Self {
             cx,
@@ -198,6 +204,15 @@ impl<'cx> Call<'cx> {
                 failure: None,
             }) => Ok(Reply { buffer, source }),
             answer => Err(self.failure(answer)),
+        }
+    }
+
+    /// The error of a call that is not under way.
+    #[cold]
+    fn not_sent(&mut self) -> CallError {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::NotSent(error) => CallError::NotSent(*error),
+            _ => panic!("a call was polled after it had ended"),
         }
     }
 
@@ -232,23 +247,22 @@ impl Future for Call<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::NotSent(error) => Poll::Ready(Err(CallError::NotSent(error))),
-            State::Done => panic!("a call was polled after it had ended"),
-            State::Open(session) => {
-                let tasks = self.cx.shared().tasks();
-                let slot = tasks.polling.slot_of(task.waker());
-                let (outcome, old) = tasks
-                    .sessions
-                    .with(|sessions| sessions.poll(session, task.waker(), slot));
+        let State::Open(session) = self.state else {
+            return Poll::Ready(Err(self.not_sent()));
+        };
+        let tasks = self.cx.shared().tasks();
+        let slot = tasks.polling.slot_of(task.waker());
+        let polled = tasks
+            .sessions
+            .with(|sessions| sessions.poll(session, task.waker(), slot));
+        match polled {
+            Polled::Waits(old) => {
                 drop(old);
-                match outcome {
-                    Poll::Pending => {
-                        self.state = State::Open(session);
-                        Poll::Pending
-                    }
-                    Poll::Ready(answer) => Poll::Ready(self.finish(answer)),
-                }
+                Poll::Pending
+            }
+            Polled::Over(answer) => {
+                self.state = State::Done;
+                Poll::Ready(self.finish(answer))
             }
         }
     }

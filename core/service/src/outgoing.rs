@@ -99,11 +99,10 @@ impl fmt::Debug for Outgoing<'_> {
 }
 
 /// Sends; returns the session.
-#[inline]
-pub(crate) fn deliver(
-    context: abi::Context,
-    outgoing: Outgoing<'_>,
-) -> std::result::Result<i32, SendError> {
+///
+/// Always a part of the caller: there it is known what the payload is, and most of this vanishes.
+#[inline(always)]
+pub(crate) fn deliver(context: abi::Context, outgoing: Outgoing<'_>) -> Result<i32, SendError> {
     let Outgoing {
         destination,
         payload,
@@ -118,31 +117,28 @@ pub(crate) fn deliver(
         }
     }
     let mut session = 0;
-    let (status, back) = match payload {
+    match payload {
         Payload::Bytes(bytes) => {
             message.data = bytes.as_ptr().cast_mut();
             message.len = bytes.len();
             // SAFETY: payload and name are borrowed for the call; the node only reads them.
             let status = unsafe { host::send(context, &message, Some(&mut session)) };
-            (status, None)
+            if status != abi::STATUS_OK {
+                return Err(refused(destination, status, None));
+            }
         }
         Payload::Buffer(buffer) => {
             let shared = give(&mut message, buffer);
             // SAFETY: the name is borrowed for the call, the buffer is given up.
             let status = unsafe { host::send(context, &message, Some(&mut session)) };
-            if status == abi::STATUS_OK {
-                (status, None)
-            } else {
+            if status != abi::STATUS_OK {
                 // SAFETY: on an error the node has left the buffer with the caller.
                 let buffer = unsafe { Buffer::from_raw(message.data, message.len, shared) };
-                (status, Some(buffer))
+                return Err(refused(destination, status, Some(buffer)));
             }
         }
-    };
-    if status == abi::STATUS_OK {
-        return Ok(session);
     }
-    Err(refused(destination, status, back))
+    Ok(session)
 }
 
 #[cold]
@@ -170,7 +166,7 @@ fn give(message: &mut abi::Message, buffer: Buffer) -> bool {
 }
 
 /// Sends an answer. That the caller has ended is no error: nobody waits.
-#[inline]
+#[inline(always)]
 pub(crate) fn answer(context: abi::Context, outgoing: Outgoing<'_>) -> Result<(), SendError> {
     match deliver(context, outgoing) {
         Err(error) if !error.is_gone() => Err(error),

@@ -136,7 +136,8 @@ impl Context {
         payload: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Call<'_> {
-        self.request(Outgoing::new(destination, kind, payload), Some(timeout))
+        let message = Outgoing::new(destination, kind, payload).deadline(self.deadline_in(timeout));
+        self.request(message, Some(timeout))
     }
 
     /// As [`call`](Self::call), for a message with all its fields.
@@ -144,19 +145,10 @@ impl Context {
         self.request(message, None)
     }
 
-    fn request(&self, mut message: Outgoing<'_>, timeout: Option<Duration>) -> Call<'_> {
+    /// Elsewhere than in its own turn the node refuses it.
+    #[inline(always)]
+    fn request(&self, message: Outgoing<'_>, timeout: Option<Duration>) -> Call<'_> {
         let callee = Peer::from(message.destination());
-        if !self.is_own_turn() {
-            let error = SendError {
-                peer: callee.clone(),
-                status: abi::STATUS_WRONG_TURN,
-                buffer: None,
-            };
-            return Call::open(self, Err(error), callee, timeout);
-        }
-        if let Some(timeout) = timeout {
-            message = message.deadline(self.deadline_in(timeout));
-        }
         let sent = outgoing::deliver(self.token(), message.call_flag());
         Call::open(self, sent, callee, timeout)
     }
