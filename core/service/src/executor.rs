@@ -1,4 +1,5 @@
 //! Runs the tasks of one service in its turns.
+#![allow(unsafe_code)]
 
 mod slots;
 pub(crate) mod wake;
@@ -49,8 +50,11 @@ pub(crate) struct Executor<S, F, H> {
 }
 
 /// The task of one request.
-async fn handle<S: Service>(this: Arc<Instance<S>>, message: Message) -> Result<()> {
-    this.service.handle(&this.cx, message).await
+fn handle<S: Service>(
+    this: &'static Instance<S>,
+    message: Message,
+) -> impl Future<Output = Result<()>> + Send {
+    this.service.handle(&this.cx, message)
 }
 
 /// Makes the executor of a service.
@@ -64,27 +68,18 @@ pub(crate) fn runner<S: Service>(cx: Context) -> Box<impl Runner> {
     })
 }
 
-/// What became of one poll.
-enum Step<S> {
-    Pending,
-    Done(Result<()>),
-    Started(Result<S>),
-    Ran(Result<()>),
-    Panicked(String),
-}
-
 impl<S, F, H> Runner for Executor<S, F, H>
 where
     S: Service,
     F: Future<Output = Result<()>> + Send,
-    H: Fn(Arc<Instance<S>>, Message) -> F + Send,
+    H: Fn(&'static Instance<S>, Message) -> F + Send,
 {
     fn start(&mut self, turn: &Turn, args: &str) -> Started {
         let cx = self.cx.clone();
         let args = args.to_owned();
         let start = Box::pin(async move { S::start(&cx, &args).await });
         self.insert(turn, Body::Start(start));
-        match self.run(turn) {
+        match self.run(turn, None) {
             Turned::Over => Started::Failed,
             Turned::Well if self.this().is_some() => Started::Running,
             Turned::Well => Started::Pending,
@@ -94,8 +89,12 @@ where
     #[inline]
     fn deliver(&mut self, turn: &Turn, message: &mut RawMessage<'_>) -> Turned {
         let was_running = self.this().is_some();
-        self.route(turn, message);
-        let turned = self.run(turn);
+        let first = self.route(turn, message);
+        let turned = self.run(turn, first);
+        if turned == Turned::Well {
+            // Hooks and the service's own task may have dropped requests, too.
+            message::reject_orphans(self.cx.shared(), turn);
+        }
         if !was_running && turned == Turned::Well && self.this().is_some() {
             host::ready(self.cx.token());
         }
@@ -124,7 +123,7 @@ impl<S, F, H> Executor<S, F, H>
 where
     S: Service,
     F: Future<Output = Result<()>> + Send,
-    H: Fn(Arc<Instance<S>>, Message) -> F + Send,
+    H: Fn(&'static Instance<S>, Message) -> F + Send,
 {
     #[inline]
     fn tasks(&self) -> &Tasks {
@@ -145,13 +144,13 @@ where
         self.cx.shared().make_ready(turn, slot);
     }
 
-    /// Gives a message to whoever it is for.
+    /// Gives a message to whoever it is for. Returns the slot of the task that can go on by it, if there is just one.
     #[inline]
-    fn route(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) {
+    fn route(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) -> Option<u32> {
         let carried =
             raw.destination().0 != self.cx.token().handle || raw.flags() & abi::FLAG_BY_NAME != 0;
         match raw.kind() {
-            abi::KIND_RESPONSE | abi::KIND_ERROR if !carried => self.answer(turn, raw),
+            abi::KIND_RESPONSE | abi::KIND_ERROR if !carried => return self.answer(turn, raw),
             abi::KIND_TIMER if raw.value() >= Timers::FIRST => {
                 let timers = &self.tasks().timers;
                 let fired = timers.with_in(turn, |timers| timers.if_used()?.fire(raw.value()));
@@ -168,13 +167,14 @@ where
                 self.socket(turn, &head, raw.keep_buffer());
             }
             abi::KIND_EXIT => self.exit(turn, raw),
-            _ => self.request(turn, raw.keep()),
+            _ => return self.request(turn, raw),
         }
+        None
     }
 
     /// An answer that nobody waits for any more stays the node's, which frees it.
     #[inline]
-    fn answer(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) {
+    fn answer(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) -> Option<u32> {
         let failure = (raw.kind() == abi::KIND_ERROR).then(|| raw.reason());
         let shared = self.cx.shared();
         let waiting = shared.tasks().sessions.with_in(turn, |sessions| {
@@ -185,28 +185,46 @@ where
             })
         });
         match waiting {
-            Some(Waiting::Task(slot)) => shared.make_ready(turn, slot),
+            Some(Waiting::Task(slot)) => return Some(slot),
             Some(Waiting::Waker(waker)) => waker.wake(),
             _ => {}
         }
+        None
     }
 
     #[inline]
-    fn request(&mut self, turn: &Turn, message: Message) {
-        let this = match &mut self.stage {
-            Stage::Running(this) => this,
-            Stage::Starting(early) => return early.push(message),
-            Stage::Stopped => return,
-        };
+    fn request(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) -> Option<u32> {
+        if let Stage::Running(_) = self.stage {
+            let message = raw.keep();
+            return self.begin(turn, message);
+        }
+        if let Stage::Starting(early) = &mut self.stage {
+            early.push(raw.keep());
+        }
+        None
+    }
+
+    /// Makes the task of a request. Returns its slot.
+    #[inline]
+    fn begin(&mut self, turn: &Turn, message: Message) -> Option<u32> {
+        let this = self.this()?;
+        // SAFETY: tasks are dropped before the service: `stop` sees to it, and so does the order of the fields. What is
+        // handed out has no lifetime of its own, so the handler can make no use of a longer one.
+        let this: &'static Instance<S> = unsafe { &*Arc::as_ptr(this) };
         let request = message.is_owed().then(|| Orphan {
             caller: message.source().0,
             session: message.session(),
         });
-        let future = (self.handle)(Arc::clone(this), message);
-        let slot = self
-            .slots
-            .insert_request(self.cx.shared_arc(), future, request);
-        self.cx.shared().make_ready(turn, slot);
+        match guarded::<S, _>(|| (self.handle)(this, message)) {
+            Ok(future) => {
+                let shared = self.cx.shared_arc();
+                Some(self.slots.insert_request(shared, future, request))
+            }
+            Err(panic) => {
+                self.failed(turn, request, panicked(panic));
+                None
+            }
+        }
     }
 
     fn socket(&mut self, turn: &Turn, head: &Head, buffer: Buffer) {
@@ -249,22 +267,32 @@ where
         }
     }
 
-    /// Polls what is ready.
+    /// Polls `first` and what else is ready.
     #[inline]
-    fn run(&mut self, turn: &Turn) -> Turned {
+    fn run(&mut self, turn: &Turn, first: Option<u32>) -> Turned {
+        let mut next = first.and_then(|slot| self.in_order(turn, slot));
         for _ in 0..POLLS_PER_TURN {
-            let Some(slot) = self.next_ready(turn) else {
+            let Some(slot) = next.take().or_else(|| self.next_ready(turn)) else {
                 return Turned::Well;
             };
-            let Some((step, request)) = self.poll(slot) else {
-                continue;
-            };
-            if self.settle(turn, slot, step, request) == Turned::Over {
+            if self.poll(turn, slot) == Turned::Over {
                 return Turned::Over;
             }
         }
         self.come_back(turn);
         Turned::Well
+    }
+
+    /// Puts a slot into the ready queue, unless it is its turn at once.
+    #[inline]
+    fn in_order(&mut self, turn: &Turn, slot: u32) -> Option<u32> {
+        self.tasks().requests.with_in(turn, |requests| {
+            if requests.ready.is_empty() && requests.changes.is_empty() {
+                return Some(slot);
+            }
+            requests.ready.push_back(slot);
+            None
+        })
     }
 
     /// Tasks are left over: has the node come back when others had their turn.
@@ -314,73 +342,61 @@ where
                 }
                 Change::Abort(ticket) => {
                     drop(self.slots.remove_ticket(ticket));
-                    self.reject_orphans(turn);
+                    message::reject_orphans(self.cx.shared(), turn);
                 }
             }
         }
     }
 
-    /// Polls one slot; returns also the request that it answers. `None` if nothing is there (any more).
+    /// Polls one slot and acts on what became of it.
     #[inline]
-    fn poll(&mut self, slot: u32) -> Option<(Step<S>, Option<Orphan>)> {
+    fn poll(&mut self, turn: &Turn, slot: u32) -> Turned {
         let tasks = self.cx.shared().tasks();
-        let (body, waker, request) = self.slots.begin_poll(tasks, slot)?;
-        let mut task = task::Context::from_waker(waker);
-        let step = match body {
-            Body::Request(place) => {
-                let future = place.as_mut().as_pin_mut()?;
-                step_of::<S, S>(|| future.poll(&mut task))
-            }
-            Body::Spawned(future) => step_of::<S, S>(|| future.as_mut().poll(&mut task)),
-            Body::Start(future) => match future.as_mut().poll(&mut task) {
-                Poll::Pending => Step::Pending,
-                Poll::Ready(result) => Step::Started(result),
-            },
-            Body::Run(future) => match future.as_mut().poll(&mut task) {
-                Poll::Pending => Step::Pending,
-                Poll::Ready(result) => Step::Ran(result),
-            },
-            Body::Free(_) => return None,
+        let Some((body, waker)) = self.slots.begin_poll(tasks, slot) else {
+            return Turned::Well;
         };
-        Some((step, request))
+        let mut task = task::Context::from_waker(waker);
+        let polled = match body {
+            Body::Request(place) => match place.as_mut().as_pin_mut() {
+                Some(future) => guarded::<S, _>(|| future.poll(&mut task)),
+                None => return Turned::Well,
+            },
+            Body::Spawned(future) => guarded::<S, _>(|| future.as_mut().poll(&mut task)),
+            Body::Run(future) => match future.as_mut().poll(&mut task) {
+                Poll::Pending => Ok(Poll::Pending),
+                Poll::Ready(result) => return self.ran(turn, slot, result),
+            },
+            Body::Start(future) => match future.as_mut().poll(&mut task) {
+                Poll::Pending => Ok(Poll::Pending),
+                Poll::Ready(result) => return self.started(turn, slot, result),
+            },
+            Body::Free(_) => return Turned::Well,
+        };
+        match polled {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(Ok(()))) => self.slots.finish(slot),
+            Ok(Poll::Ready(Err(error))) => {
+                let request = self.slots.request(slot);
+                self.slots.finish(slot);
+                self.failed(turn, request, error);
+            }
+            Err(panic) => self.panicked(turn, slot, panic),
+        }
+        // The requests that were dropped in this poll.
+        message::reject_orphans(self.cx.shared(), turn);
+        Turned::Well
     }
 
-    /// Acts on what became of a poll.
-    #[inline]
-    fn settle(&mut self, turn: &Turn, slot: u32, step: Step<S>, request: Option<Orphan>) -> Turned {
-        match step {
-            Step::Pending => self.reject_orphans(turn),
-            Step::Done(Ok(())) => {
-                self.slots.finish(slot);
-                self.reject_orphans(turn);
-            }
-            Step::Done(Err(error)) => {
-                self.slots.finish(slot);
-                self.failed(turn, request, error);
-            }
-            Step::Started(result) => {
-                self.slots.finish(slot);
-                return self.started(turn, result);
-            }
-            Step::Ran(result) => {
-                self.slots.finish(slot);
-                if let Err(error) = result {
-                    host::exit(self.cx.token(), error.reason().0, &error.to_string());
-                    return Turned::Over;
-                }
-                self.rest(turn);
-            }
-            Step::Panicked(text) => {
-                // Unwinding has dropped the task's own values; what is left of it may panic once more.
-                let slots = &mut self.slots;
-                if let Err(again) = guard::run(|| slots.finish(slot)) {
-                    log::error!("a task panicked again when it was dropped: {}", again.text);
-                }
-                let error = Error::msg(text).with_reason(Reason::PANICKED);
-                self.failed(turn, request, error);
-            }
+    /// A task has panicked, which ends only the task.
+    #[cold]
+    fn panicked(&mut self, turn: &Turn, slot: u32, panic: guard::Panic) {
+        let request = self.slots.request(slot);
+        // Unwinding has dropped the task's own values; what is left of it may panic once more.
+        let slots = &mut self.slots;
+        if let Err(again) = guard::run(|| slots.finish(slot)) {
+            log::error!("a task panicked again when it was dropped: {}", again.text);
         }
-        Turned::Well
+        self.failed(turn, request, panicked(panic));
     }
 
     /// A task has failed: its caller learns why, or the log if no answer is due.
@@ -399,13 +415,10 @@ where
         }
     }
 
-    /// Answers the requests that were dropped in the last poll, if some were.
-    #[inline]
-    fn reject_orphans(&mut self, turn: &Turn) {
-        message::reject_orphans(self.cx.shared(), turn);
-    }
-
-    fn started(&mut self, turn: &Turn, result: Result<S>) -> Turned {
+    /// The start of the service has ended.
+    #[cold]
+    fn started(&mut self, turn: &Turn, slot: u32, result: Result<S>) -> Turned {
+        self.slots.finish(slot);
         let service = match result {
             Ok(service) => service,
             Err(error) => {
@@ -425,9 +438,23 @@ where
         self.insert(turn, Body::Run(task));
         if let Stage::Starting(early) = stage {
             for message in early {
-                self.request(turn, message);
+                if let Some(slot) = self.begin(turn, message) {
+                    self.cx.shared().make_ready(turn, slot);
+                }
             }
         }
+        Turned::Well
+    }
+
+    /// The service's own task has ended.
+    #[cold]
+    fn ran(&mut self, turn: &Turn, slot: u32, result: Result<()>) -> Turned {
+        self.slots.finish(slot);
+        if let Err(error) = result {
+            host::exit(self.cx.token(), error.reason().0, &error.to_string());
+            return Turned::Over;
+        }
+        self.rest(turn);
         Turned::Well
     }
 
@@ -444,19 +471,17 @@ where
     }
 }
 
-/// Polls a request or a spawned task, under a guard of its own if that is what the service wants.
+/// Runs the code of a request or a spawned task, under a guard of its own if that is what the service wants.
 #[inline]
-fn step_of<S: Service, T>(poll: impl FnOnce() -> Poll<Result<()>>) -> Step<T> {
-    let poll = if S::ON_PANIC == OnPanic::Request {
-        match guard::run(poll) {
-            Ok(poll) => poll,
-            Err(panic) => return Step::Panicked(panic.text),
-        }
+fn guarded<S: Service, R>(f: impl FnOnce() -> R) -> Result<R, guard::Panic> {
+    if S::ON_PANIC == OnPanic::Request {
+        guard::run(f)
     } else {
-        poll()
-    };
-    match poll {
-        Poll::Pending => Step::Pending,
-        Poll::Ready(outcome) => Step::Done(outcome),
+        Ok(f())
     }
+}
+
+/// The error of a request whose handler has panicked.
+fn panicked(panic: guard::Panic) -> Error {
+    Error::msg(panic.text).with_reason(Reason::PANICKED)
 }

@@ -39,6 +39,8 @@ struct Slot<S, F> {
     request: Option<Orphan>,
     /// How the handle of a spawned task calls it; 0 for none.
     ticket: u64,
+    /// Of a free slot: the place of a former request.
+    spare: Option<Place<F>>,
 }
 
 /// The tasks of a service.
@@ -48,12 +50,11 @@ pub(super) struct Slots<S, F> {
     free: u32,
     /// How many slots have a task.
     used: u32,
-    places: Vec<Place<F>>,
     tickets: Lazy<CountedMap<u64, u32>>,
 }
 
-/// Unused places that are kept. More are needed only while more requests than this wait at once.
-const SPARE_PLACES: usize = 32;
+/// The slots that keep their place. More are needed only while more requests than this wait at once.
+const SPARE_PLACES: u32 = 32;
 
 impl<S, F> Default for Slots<S, F> {
     fn default() -> Self {
@@ -61,7 +62,6 @@ impl<S, F> Default for Slots<S, F> {
             slots: Vec::new(),
             free: NONE,
             used: 0,
-            places: Vec::new(),
             tickets: Lazy::default(),
         }
     }
@@ -76,7 +76,8 @@ impl<S, F> Slots<S, F> {
         future: F,
         request: Option<Orphan>,
     ) -> u32 {
-        let place = match self.places.pop() {
+        let spare = self.slots.get_mut(self.free as usize);
+        let place = match spare.and_then(|slot| slot.spare.take()) {
             Some(mut place) => {
                 place.set(Some(future));
                 place
@@ -139,24 +140,30 @@ impl<S, F> Slots<S, F> {
             waker,
             request: None,
             ticket: 0,
+            spare: None,
         });
         index
     }
 
-    /// The task to poll with its waker and its request; `None` if none is there (any more).
+    /// The task to poll with its waker; `None` if none is there (any more).
     #[inline]
     pub(super) fn begin_poll(
         &mut self,
         tasks: &Tasks,
         index: u32,
-    ) -> Option<(&mut Body<S, F>, &Waker, Option<Orphan>)> {
+    ) -> Option<(&mut Body<S, F>, &Waker)> {
         let slot = self.slots.get_mut(index as usize)?;
         slot.wake.begin_poll();
         tasks.polling.begin(&slot.waker, index);
         match slot.body {
             Body::Free(_) => None,
-            _ => Some((&mut slot.body, &slot.waker, slot.request)),
+            _ => Some((&mut slot.body, &slot.waker)),
         }
+    }
+
+    /// The call that a slot's task answers, if it is that of a request.
+    pub(super) fn request(&self, index: u32) -> Option<Orphan> {
+        self.slots.get(index as usize)?.request
     }
 
     /// A task has ended: drops it and frees its slot.
@@ -165,8 +172,8 @@ impl<S, F> Slots<S, F> {
         match self.vacate(index) {
             Some(Body::Request(mut place)) => {
                 place.set(None);
-                if self.places.len() < SPARE_PLACES {
-                    self.places.push(place);
+                if index < SPARE_PLACES {
+                    self.slots[index as usize].spare = Some(place);
                 }
             }
             body => drop(body),
@@ -220,7 +227,6 @@ impl<S, F> Slots<S, F> {
             slot.wake.retire();
         }
         self.free = NONE;
-        self.places = Vec::new();
         self.tickets = Lazy::default();
     }
 }
