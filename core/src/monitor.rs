@@ -1,8 +1,12 @@
 //! The monitor: looks after workers that stay in one callback. Asleep while all workers are.
 
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, Ordering, fence};
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use skynet_abi::Context;
 
@@ -45,9 +49,11 @@ struct Seen {
 }
 
 impl Monitor {
-    /// A worker has work again.
+    /// A worker has said that it is awake.
     pub(crate) fn poke(&self) {
-        if self.asleep.load(Ordering::SeqCst) {
+        // Pairs with the fence in `wait`: either the monitor sees that worker, or we see that the monitor sleeps.
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) {
             self.parker.unpark();
         }
     }
@@ -75,7 +81,7 @@ impl Monitor {
         let node = node();
         let mut seen = vec![Seen::default(); node.scheduler.seats.len()];
         while !self.stopping.load(Ordering::SeqCst) {
-            self.wait(node);
+            self.wait(|| node.scheduler.sleepers.is_anybody_awake());
             let now = clock::turn_ns();
             for (seat, seen) in node.scheduler.seats.iter().zip(&mut seen) {
                 look(node, seat, seen, now);
@@ -84,17 +90,16 @@ impl Monitor {
         }
     }
 
-    fn wait(&self, node: &Node) {
-        self.asleep.store(true, Ordering::SeqCst);
-        // Pairs with a worker that says it is awake before it looks whether the monitor sleeps.
+    fn wait(&self, is_anybody_awake: impl FnOnce() -> bool) {
+        self.asleep.store(true, Ordering::Relaxed);
+        // Pairs with the fence in `poke`.
         fence(Ordering::SeqCst);
-        let somebody_works = node.scheduler.sleepers.is_anybody_awake();
-        if somebody_works || self.stopping.load(Ordering::SeqCst) {
-            self.asleep.store(false, Ordering::SeqCst);
+        if is_anybody_awake() || self.stopping.load(Ordering::SeqCst) {
+            self.asleep.store(false, Ordering::Relaxed);
             self.parker.park_timeout(TICK);
         } else {
             self.parker.park();
-            self.asleep.store(false, Ordering::SeqCst);
+            self.asleep.store(false, Ordering::Relaxed);
         }
     }
 
@@ -186,3 +191,6 @@ fn report(node: &Node, seat: &Seat, spent: u64) {
         ),
     );
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -77,17 +77,17 @@ impl Sleepers {
 
     /// A worker has begun.
     pub(crate) fn join(&self) {
-        self.awake.fetch_add(1, Ordering::SeqCst);
+        self.awake.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A worker is about to end.
     pub(crate) fn part(&self) {
-        self.awake.fetch_sub(1, Ordering::SeqCst);
+        self.awake.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether any worker does not sleep.
+    /// Whether any worker does not sleep. A hint: no fence.
     pub(crate) fn is_anybody_awake(&self) -> bool {
-        self.awake.load(Ordering::SeqCst) != 0
+        self.awake.load(Ordering::Relaxed) != 0
     }
 
     /// Whether somebody could be woken. A hint: no fence.
@@ -107,13 +107,13 @@ impl Sleepers {
         let in_poller = self.take_poller();
         let sleeps = self.announce(Sleeper { seat, in_poller }, is_needed);
         if sleeps {
-            self.awake.fetch_sub(1, Ordering::SeqCst);
+            self.awake.fetch_sub(1, Ordering::Relaxed);
             if in_poller {
                 drive_poller();
             } else {
                 self.beds[seat].parker.park();
             }
-            self.awake.fetch_add(1, Ordering::SeqCst);
+            self.awake.fetch_add(1, Ordering::Relaxed);
             self.withdraw(seat);
         }
         if in_poller {
@@ -142,7 +142,7 @@ impl Sleepers {
         !stays_awake
     }
 
-    /// The worker of `seat` is awake: if somebody else woke it, or nobody did, it is listed still.
+    /// The worker of `seat` is awake. It is listed still unless it was chosen to be woken.
     fn withdraw(&self, seat: usize) {
         let mut list = self.lock();
         if let Some(position) = list.iter().position(|sleeper| sleeper.seat == seat) {
@@ -189,7 +189,11 @@ impl Sleepers {
     /// Tries to become the worker that drives the poller.
     pub(crate) fn take_poller(&self) -> bool {
         // Acquire: sees what the one before did there.
-        !self.is_polled() && !self.polling.swap(true, Ordering::Acquire)
+        let exchange = || {
+            self.polling
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+        };
+        !self.is_polled() && exchange().is_ok()
     }
 
     /// Nobody drives the poller from now on.
@@ -206,3 +210,8 @@ impl Sleepers {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;
