@@ -5,6 +5,8 @@
 //! ratio of their medians is the result. Nothing is asserted: the table says which target is met.
 
 mod calibration;
+mod chosen;
+mod document;
 mod echo;
 mod load;
 mod machine;
@@ -13,11 +15,11 @@ mod report;
 mod target;
 mod workload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::folder::TempFolder;
 use crate::say;
@@ -26,8 +28,10 @@ use crate::workspace::Workspace;
 use crate::{build, install};
 
 use calibration::{CALIBRATIONS, Calibration};
+use chosen::{Chosen, needed};
+use document::Document;
 use measure::Samples;
-use workload::Workload;
+use report::Report;
 
 pub(crate) use load::{Args as LoadArgs, run as generate_load};
 
@@ -48,6 +52,9 @@ pub(crate) struct Args {
     /// Compare with this file, written by an earlier --json.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// Write the results into this Markdown file, between its marks: `docs/performance.md`.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 /// How long and how often to measure.
@@ -86,18 +93,65 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if cfg!(debug_assertions) {
         return again_optimised(&workspace);
     }
-    // Read first: nobody wants to measure for minutes and then hear that the file is not there.
+    // Read first: nobody wants to measure for minutes and then hear that a file is not there.
     let earlier = args.against.as_deref().map(report::read).transpose()?;
+    let document = args.markdown.as_deref();
+    let mut document = document.map(|file| open(file, &chosen)).transpose()?;
     let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
     let samples = measure(&workspace, plan, &chosen)?;
-    let report = report::Report::new(&samples);
+    let report = Report::new(&samples);
     outln!();
     report.print(earlier.as_ref());
     if let Some(file) = &args.json {
         report.write(file)?;
         say::detail(format!("written to {}", file.display()));
     }
+    if let Some(document) = &mut document {
+        fill(document, &report, &chosen, &facts(&workspace, plan))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the Markdown report.
+fn open(file: &Path, chosen: &Chosen) -> Result<Document> {
+    let sections = chosen.sections()?;
+    let names: Vec<_> = sections.iter().map(|section| section.name).collect();
+    Document::read(file, &names)
+}
+
+/// Writes the Markdown report.
+fn fill(
+    document: &mut Document,
+    report: &Report,
+    chosen: &Chosen,
+    facts: &[(&'static str, String)],
+) -> Result<()> {
+    for section in chosen.sections()? {
+        document.replace(section.name, &report.markdown(&section, facts))?;
+    }
+    document.write()
+}
+
+/// What figures depend on.
+fn facts(workspace: &Workspace, plan: Plan) -> Vec<(&'static str, String)> {
+    let mut facts = machine::description(workspace);
+    let accounting = "on (`profile = true`)".to_owned();
+    let runs = format!(
+        "{}, of {} each ({} where little happens)",
+        plan.runs,
+        say::duration(plan.workload),
+        say::duration(plan.long)
+    );
+    facts.extend([
+        ("build", "`release` of `Cargo.toml`".to_owned()),
+        (
+            "workers",
+            format!("{}, unless a figure says otherwise", workload::WORKERS),
+        ),
+        ("accounting", accounting),
+        ("runs", runs),
+    ]);
+    facts
 }
 
 fn list() {
@@ -133,61 +187,6 @@ fn again_optimised(workspace: &Workspace) -> Result<ExitCode> {
         .context("cargo cannot be started")?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-/// What was asked for: workloads, and calibrations without one.
-struct Chosen {
-    workloads: Vec<&'static Workload>,
-    calibrations: Vec<&'static Calibration>,
-}
-
-impl Chosen {
-    fn new(names: &[String]) -> Result<Self> {
-        let mut chosen = Self {
-            workloads: Vec::new(),
-            calibrations: Vec::new(),
-        };
-        if names.is_empty() {
-            chosen
-                .workloads
-                .extend(workload::all().filter(|workload| !workload.only_named));
-            chosen.calibrations.extend(CALIBRATIONS);
-        }
-        for (index, name) in names.iter().enumerate() {
-            if names[..index].contains(name) {
-                continue;
-            }
-            if let Some(workload) = workload::find(name) {
-                chosen.workloads.push(workload);
-            } else if let Some(calibration) = calibration::find(name) {
-                chosen.calibrations.push(calibration);
-            } else {
-                let known = workload::all().map(|workload| workload.name);
-                let known: Vec<_> = known.chain(CALIBRATIONS.iter().map(|c| c.name)).collect();
-                bail!(
-                    "there is no workload or calibration {name:?}, only {}",
-                    known.join(", ")
-                );
-            }
-        }
-        let workloads = chosen.workloads.iter();
-        let covered: Vec<_> = workloads.flat_map(|workload| needed(workload)).collect();
-        chosen
-            .calibrations
-            .retain(|calibration| covered.iter().all(|other| other.name != calibration.name));
-        Ok(chosen)
-    }
-}
-
-/// The calibrations that a workload's figures are compared with, each once.
-fn needed(workload: &Workload) -> Vec<&'static Calibration> {
-    let mut needed: Vec<&Calibration> = Vec::new();
-    for calibration in workload.calibrations().filter_map(calibration::of_figure) {
-        if needed.iter().all(|other| other.name != calibration.name) {
-            needed.push(calibration);
-        }
-    }
-    needed
 }
 
 /// Measures everything, each workload right behind its calibrations.
@@ -229,35 +228,4 @@ fn prepare(workspace: &Workspace) -> Result<workload::Installed> {
         executable: built.node,
         cservice,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_workload_brings_its_calibration() {
-        let check = |names: &[&str], workloads: &[&str], calibrations: &[&str]| {
-            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-            let chosen = Chosen::new(&names).unwrap();
-            let found: Vec<_> = chosen.workloads.iter().map(|w| w.name).collect();
-            assert_eq!(found, workloads);
-            let found: Vec<_> = chosen.calibrations.iter().map(|c| c.name).collect();
-            assert_eq!(found, calibrations);
-        };
-        check(&["pingpong"], &["pingpong"], &[]);
-        check(&["pingpong", "cal_message"], &["pingpong"], &[]);
-        check(&["fanin", "cal_cross", "fanin"], &["fanin"], &[]);
-        check(&["cal_wake"], &[], &["cal_wake"]);
-        assert!(Chosen::new(&["nothing".to_owned()]).is_err());
-        let names = |workload| needed(workload::find(workload).unwrap());
-        let names = |workload| {
-            names(workload)
-                .into_iter()
-                .map(|c| c.name)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(names("fanin"), ["cal_cross", "cal_message"]);
-        assert_eq!(names("gate_100"), ["cal_echo_100"]);
-    }
 }

@@ -1,6 +1,7 @@
 //! What a benchmark comes to, as it is written and read again.
 
 mod change;
+mod markdown;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use super::machine;
 use super::measure::{Samples, Summary, number};
 use super::target::{Expected, Target};
 use super::workload::{self, Workload};
+
+/// Below so many messages a second of `cal_cross` a cache line crosses slowly.
+const SLOW_CROSSING: f64 = 6e6;
 
 /// Calibrations below this part of what is normal are flagged.
 const SUSPECT: f64 = 0.6;
@@ -63,6 +67,16 @@ impl Report {
             calibration,
             results,
         }
+    }
+
+    /// A word about the state of the machine when it is the slow one.
+    fn state(&self) -> Option<String> {
+        let cross = self.calibration.get("cal_cross")?;
+        (cross.median < SLOW_CROSSING).then(|| {
+            "The machine was in its slow state: cache lines cross slowly between processors, and whatever two \
+             threads share costs several times as much. Measure again later."
+                .to_owned()
+        })
     }
 
     /// Writes the report as JSON.
@@ -243,6 +257,19 @@ mod tests {
             .unwrap();
         let report = Report::new(&samples);
         assert_eq!(report.results[0].verdict(), "≥ 0.35 unknown");
+    }
+
+    #[test]
+    fn the_slow_state_is_told() {
+        let check = |rate, expected| {
+            let mut samples = Samples::default();
+            let cross = Measured::main(rate, "messages/s");
+            samples.add("cal_cross", &cross).unwrap();
+            assert_eq!(Report::new(&samples).state().is_some(), expected, "{rate}");
+        };
+        check(11e6, false);
+        check(5.9e6, true);
+        assert_eq!(report([1.0; 3]).state(), None);
     }
 
     #[test]

@@ -102,14 +102,15 @@ pub(super) struct Installed {
 }
 
 /// How many workers a node has unless its workload says otherwise.
-const WORKERS: u32 = 2;
+pub(super) const WORKERS: u32 = 2;
 
 impl Bench {
     /// Starts a node with this one service, which launches what else it needs; with none if it is empty.
     fn node(&self, workers: u32, service: &str) -> Result<Node> {
         let installed = self.built.as_ref().context("nothing was built")?;
-        let mut spec =
-            NodeSpec::new("bench", &installed.cservice).set("thread", i64::from(workers));
+        let mut spec = NodeSpec::new("bench", &installed.cservice)
+            .set("thread", i64::from(workers))
+            .set("profile", true);
         if !service.is_empty() {
             spec = spec.start(service);
         }

@@ -24,6 +24,9 @@ impl Report {
                 format!("{name:<22} {}{flag}", columns(summary)).trim_end()
             );
         }
+        if let Some(state) = self.state() {
+            outln!("{state}");
+        }
         if self.results.is_empty() {
             return;
         }
