@@ -58,6 +58,7 @@ fn layout(capacity: usize) -> Layout {
         .expect("capacity is checked against MAX_CAPACITY")
 }
 
+#[inline]
 fn allocate(capacity: usize) -> Option<NonNull<Envelope>> {
     if capacity > MAX_CAPACITY {
         return None;
@@ -295,11 +296,19 @@ impl Letter {
     }
 
     /// A message with a copy of `payload`.
+    #[inline]
     pub(crate) fn copy(payload: &[u8]) -> Result<Self, NoMemory> {
-        Ok(Self::from_buffer(
-            Buffer::concat(&[payload])?,
-            payload.len(),
-        ))
+        let mut letter = Self {
+            envelope: allocate(payload.len()).ok_or(NoMemory)?,
+        };
+        letter.len = payload.len();
+        // SAFETY: the new payload has room for so many bytes.
+        unsafe { ptr::copy_nonoverlapping(payload.as_ptr(), letter.data, payload.len()) };
+        // SAFETY: one byte more was allocated for the hidden 0.
+        let end = unsafe { letter.data.add(payload.len()) };
+        // SAFETY: as above.
+        unsafe { end.write(0) };
+        Ok(letter)
     }
 
     /// A message whose payload is the first `len` bytes of `buffer`, which the caller has written. The buffer must have
@@ -360,14 +369,14 @@ impl Letter {
         self.flags |= FLAG_BY_NAME as u16;
     }
 
-    /// What a receiver sees of it.
+    /// What a receiver sees of it, but for its [name](Self::take_name).
+    #[inline]
     pub(crate) fn message(&self) -> Message {
-        let name = self.name();
         Message {
             data: self.data,
             len: self.len,
-            name: name.map_or(ptr::null(), |name| name.as_ptr()),
-            name_len: name.map_or(0, |_| NAME_SIZE as u32),
+            name: ptr::null(),
+            name_len: 0,
             source: self.source,
             destination: self.destination,
             session: self.session,
@@ -375,7 +384,7 @@ impl Letter {
             flags: u32::from(self.flags & PUBLIC_FLAGS),
             reason: u32::from(self.reason),
             reserved: 0,
-            value: if name.is_some() { 0 } else { self.value },
+            value: self.value,
             trace: self.trace,
             deadline: self.deadline,
         }
@@ -406,25 +415,28 @@ impl Letter {
 
     /// Lends the payload to the receiving service `keeper`, which may keep it: marked as kept already, since whoever
     /// keeps it may have sent it on before it says so.
+    #[inline]
     pub(crate) fn lend(mut self, keeper: u32) -> Lent {
-        if self.is_member() {
-            return Lent {
-                member: Some(self),
-                envelope: None,
-                bytes: 0,
-            };
+        let is_member = self.is_member();
+        if !is_member {
+            self.flags |= FLAG_KEPT;
+            self.destination = keeper;
         }
-        self.flags |= FLAG_KEPT;
-        self.destination = keeper;
-        let bytes = self.capacity;
         Lent {
-            member: None,
-            envelope: Some(self.into_raw()),
-            bytes,
+            bytes: self.capacity,
+            envelope: self.into_raw(),
+            is_member,
         }
     }
 
+    /// Whether nobody else owns the payload behind this envelope.
+    fn is_sole(&self) -> bool {
+        // Acquire: the former owners' reads happen before the payload is freed.
+        self.refs.load(Ordering::Acquire) == 1
+    }
+
     /// Whether the payload lies in another allocation than the envelope.
+    #[inline]
     fn is_member(&self) -> bool {
         // SAFETY: pointer arithmetic within the envelope's own allocation.
         let own = unsafe { self.envelope.as_ptr().cast::<u8>().add(ENVELOPE) };
@@ -448,29 +460,36 @@ impl Letter {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Lent {
-    /// A member of a shared payload, with an envelope that nobody else can reach.
-    member: Option<Letter>,
-    /// Of any other message. Not to be touched unless the receiver gave it back.
-    envelope: Option<NonNull<Envelope>>,
+    /// Of a member of a shared payload, nobody else can reach it. Any other must not be touched unless the receiver gave
+    /// the payload back.
+    envelope: NonNull<Envelope>,
+    is_member: bool,
     bytes: usize,
 }
 
 impl Lent {
     /// The receiver did not keep the payload: it is freed.
+    #[inline]
     pub(crate) fn take_back(self) {
-        if let Some(envelope) = self.envelope {
-            // SAFETY: the receiver gave back what `lend` took out of a letter.
-            let mut letter = unsafe { Letter::from_raw(envelope) };
-            letter.flags &= !FLAG_KEPT;
+        // SAFETY: the receiver gave back what `lend` took out of a letter.
+        let mut letter = unsafe { Letter::from_raw(self.envelope) };
+        if !self.is_member && letter.is_sole() {
+            // SAFETY: the one ownership of the payload ends here.
+            unsafe { deallocate(letter.into_raw()) };
+            return;
         }
+        letter.flags &= !FLAG_KEPT;
     }
 
     /// The receiver owns the payload now, or has passed it on. Returns the bytes that its kept bytes grow by.
     pub(crate) fn give(self) -> usize {
-        if let Some(member) = self.member {
-            let _ = member.into_buffer().into_raw();
+        if !self.is_member {
+            return self.bytes;
         }
-        self.bytes
+        // SAFETY: a member's envelope is the node's, whoever has the payload.
+        let member = unsafe { Letter::from_raw(self.envelope) };
+        let _ = member.into_buffer().into_raw();
+        0
     }
 }
 

@@ -15,11 +15,13 @@ thread_local! {
 }
 
 /// The service, if this thread is in the turn of the very life that `context` names.
+#[inline]
 pub(crate) fn service_of(context: Context) -> Option<&'static Service> {
     SERVICE.get().filter(|service| service.is(context))
 }
 
 /// The seat of this thread, if it is a worker.
+#[inline]
 pub(crate) fn seat() -> Option<&'static Seat> {
     SEAT.get()
 }
@@ -27,6 +29,27 @@ pub(crate) fn seat() -> Option<&'static Seat> {
 /// This thread is the worker of `seat`, or of none.
 pub(crate) fn set_seat(seat: Option<&'static Seat>) {
     SEAT.set(seat);
+}
+
+/// Runs `body` as the service's turn, on `seat` if this thread is a worker. For turns that come out of a run queue: they
+/// are not part of another.
+#[inline]
+pub(crate) fn turn<R>(
+    service: &'static Service,
+    handle: u32,
+    seat: Option<&'static Seat>,
+    plugin: &'static PluginInfo,
+    body: impl FnOnce() -> R,
+) -> R {
+    SERVICE.set(Some(service));
+    if let Some(seat) = seat {
+        seat.enter(handle, plugin);
+    }
+    let record = crash::enter(handle, plugin.name);
+    let result = body();
+    crash::leave(record);
+    SERVICE.set(None);
+    result
 }
 
 /// Runs `body` as a part of the service's turn; turns nest, when one service launches another.

@@ -152,6 +152,7 @@ fn wrong_turn(context: Context) -> i32 {
     }
 }
 
+#[inline]
 fn with_sender(context: Context, body: impl FnOnce(&mut Sender<'_>) -> i32) -> i32 {
     if let Some(service) = current::service_of(context) {
         // SAFETY: see `with_own_turn`.

@@ -14,6 +14,7 @@
 //! ```
 //! `launch.rs` and `end.rs` are the two ends of a service's life, `runtime.rs` and `shutdown.rs` those of the node's.
 
+mod accounting;
 mod buffer;
 mod call;
 mod clock;

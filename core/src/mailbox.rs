@@ -1,15 +1,21 @@
 //! The mailbox: many senders, one consumer, one atomic word.
 //!
-//! The word holds the newest envelope, how many messages are not yet delivered, and two flags, so that one compare-and-swap
-//! both admits a message and says whether the service must be put into a run queue, and so that no message can slip
-//! in behind a close:
+//! The word holds the newest envelope, how many messages are not yet delivered, and three flags, so that one
+//! compare-and-swap both admits a message and says whether the service must be put into a run queue, and so that no
+//! message can slip in behind a close:
 //!
 //! ```text
-//!   63        48 47                            4 3     1 0
-//!   | count     | newest envelope (16-aligned)  | SCHED | CLOSED |
+//!   63        48 47                            4 3   2      1           0
+//!   | count     | newest envelope (16-aligned)  | - | LONE | SCHEDULED | CLOSED |
 //! ```
 //! Senders push in front (a stack); the consumer takes the whole stack with one swap and reverses it. Whoever set
 //! `SCHEDULED` put the service into exactly one run queue; only the consumer clears it, and only when nothing is left.
+//!
+//! # The lone message
+//! Most messages find their receiver idle. Such a message is delivered while the word still points to its envelope, and one
+//! compare-and-swap afterwards says both that it is gone and that the service rests, if nothing else came meanwhile. If
+//! something did, the next sender has seen `LONE` and marked its link to the lone envelope, so the consumer knows where the
+//! stack ends without touching an envelope that its receiver may have passed on by then, even to this very mailbox.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
@@ -25,6 +31,10 @@ use crate::buffer::{Envelope, Letter};
 const CLOSED: usize = 1;
 /// The service is in a run queue, or in its turn, or not yet ready to run.
 const SCHEDULED: usize = 2;
+/// The newest envelope is the one that found the service at rest, and nothing else has come since.
+const LONE: usize = 4;
+/// In a link from envelope to envelope: what it points to was pushed as the lone one, and is the oldest.
+const TO_LONE: usize = 1;
 
 const COUNT_SHIFT: u32 = 48;
 /// Where the count stops; beyond it the consumer learns the true number when it takes the messages.
@@ -69,6 +79,15 @@ fn tagged(envelope: *mut Envelope, count: usize, flags: usize) -> *mut Envelope 
     envelope.map_addr(|address| address | count << COUNT_SHIFT | flags)
 }
 
+/// What the envelope pushed onto `word` links to.
+fn link(word: *mut Envelope) -> *mut Envelope {
+    if word.addr() & LONE != 0 {
+        newest(word).map_addr(|address| address | TO_LONE)
+    } else {
+        newest(word)
+    }
+}
+
 impl Mailbox {
     /// A mailbox that admits nothing.
     pub(crate) fn closed() -> Self {
@@ -97,8 +116,13 @@ impl Mailbox {
                 return Push::Full(take(envelope));
             }
             // SAFETY: the envelope is ours until the exchange succeeds.
-            unsafe { (*envelope).next = newest(word) };
-            let new = tagged(envelope, (count(word) + 1).min(COUNT_MAX), SCHEDULED);
+            unsafe { (*envelope).next = link(word) };
+            let lone = if word.addr() & SCHEDULED == 0 {
+                LONE
+            } else {
+                0
+            };
+            let new = tagged(envelope, (count(word) + 1).min(COUNT_MAX), SCHEDULED | lone);
             // Release: the consumer, which takes with Acquire, sees the message. Later exchanges by other senders
             // continue this release sequence, as do ours that of the consumer's last `rest`.
             match self
@@ -135,21 +159,76 @@ impl Mailbox {
         }
     }
 
+    /// The lone message, if there is one, to be delivered before anything else is asked of the mailbox but
+    /// [`rest_after`](Self::rest_after) or [`take_after`](Self::take_after). Consumer only, while scheduled.
+    pub(crate) fn lone(&self) -> Option<Letter> {
+        // Acquire: sees what the sender wrote into the message.
+        let word = self.word.load(Ordering::Acquire);
+        if word.addr() & LONE == 0 {
+            return None;
+        }
+        let envelope = NonNull::new(newest(word))?;
+        // SAFETY: senders only link to a pushed envelope and the consumer, who is here, takes it once: a lone one is
+        // not taken again by `rest_after` and `take_after`.
+        Some(unsafe { Letter::from_raw(envelope) })
+    }
+
+    /// The [lone](Self::lone) message was delivered and nothing else came: the service is no longer scheduled. False:
+    /// something came, [`take_after`](Self::take_after) gives it.
+    pub(crate) fn rest_after(&self) -> bool {
+        let rests = self.try_rest_after();
+        model_fence();
+        rests
+    }
+
+    fn try_rest_after(&self) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        // Whether it is the same envelope does not matter: only a push onto a service at rest sets the flag.
+        while word.addr() & LONE != 0 {
+            match self.word.compare_exchange_weak(
+                word,
+                ptr::null_mut(),
+                // As in `rest`.
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// Takes what came after the [lone](Self::lone) message, which was delivered and counts no more; as
+    /// [`take`](Self::take).
+    pub(crate) fn take_after(&self) -> Batch {
+        self.take_all(1, Batch::after_lone)
+    }
+
     /// Takes all messages, oldest first. They still count, until [`delivered`](Self::delivered) or [`rest`](Self::rest).
     /// Consumer only, while scheduled.
     pub(crate) fn take(&self) -> Batch {
+        self.take_all(0, Batch::all)
+    }
+
+    fn take_all(&self, delivered: usize, batch: impl FnOnce(*mut Envelope) -> Batch) -> Batch {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             if newest(word).is_null() {
                 return Batch::EMPTY;
             }
-            let new = ptr::without_provenance_mut(word.addr() & !POINTER);
+            let left = match count(word) {
+                COUNT_MAX => COUNT_MAX,
+                known => known - delivered,
+            };
+            let flags = word.addr() & (CLOSED | SCHEDULED);
+            let new = tagged(ptr::null_mut(), left, flags);
             // Acquire: sees what the senders wrote into their messages.
             match self
                 .word
                 .compare_exchange_weak(word, new, Ordering::Acquire, Ordering::Relaxed)
             {
-                Ok(_) => return Batch::reversed(newest(word)),
+                Ok(_) => return batch(link(word)),
                 Err(now) => word = now,
             }
         }
@@ -210,7 +289,7 @@ impl Mailbox {
         let word = self
             .word
             .swap(ptr::without_provenance_mut(CLOSED), Ordering::AcqRel);
-        Batch::reversed(newest(word))
+        Batch::all(link(word))
     }
 
     /// Messages waiting. Those of the current turn count until it ends.
@@ -248,18 +327,44 @@ impl Batch {
         len: 0,
     };
 
-    fn reversed(mut newest: *mut Envelope) -> Self {
+    /// The whole stack that begins with `link`.
+    fn all(link: *mut Envelope) -> Self {
         let mut batch = Self::EMPTY;
-        while !newest.is_null() {
-            // SAFETY: the consumer owns every envelope of the stack it took.
-            let older = unsafe { (*newest).next };
-            // SAFETY: as above.
-            unsafe { (*newest).next = batch.first };
-            batch.first = newest;
-            batch.len += 1;
-            newest = older;
+        let link = batch.take_newer(link);
+        if !link.is_null() {
+            let lone = link.map_addr(|address| address & !TO_LONE);
+            batch.put_first(lone);
         }
         batch
+    }
+
+    /// The stack that begins with `link` without the lone envelope at its end, which the consumer had before.
+    fn after_lone(link: *mut Envelope) -> Self {
+        let mut batch = Self::EMPTY;
+        let end = batch.take_newer(link);
+        debug_assert!(
+            end.addr() & TO_LONE != 0,
+            "the lone envelope ends the stack"
+        );
+        batch
+    }
+
+    /// Takes everything that is newer than the end or the lone envelope; returns the link to that.
+    fn take_newer(&mut self, mut link: *mut Envelope) -> *mut Envelope {
+        while !link.is_null() && link.addr() & TO_LONE == 0 {
+            // SAFETY: the consumer owns every envelope of the stack it took.
+            let older = unsafe { (*link).next };
+            self.put_first(link);
+            link = older;
+        }
+        link
+    }
+
+    fn put_first(&mut self, envelope: *mut Envelope) {
+        // SAFETY: the consumer owns every envelope of the stack it took.
+        unsafe { (*envelope).next = self.first };
+        self.first = envelope;
+        self.len += 1;
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -338,6 +443,32 @@ mod tests {
         assert_eq!(sessions(mailbox.take()), [3]);
         assert!(mailbox.rest());
         assert_eq!(mailbox.len(), 0);
+    }
+
+    #[test]
+    fn a_lone_message_stays_in_the_word_until_the_service_rests() {
+        let mailbox = Mailbox::closed();
+        mailbox.open();
+        assert!(mailbox.rest());
+        assert!(matches!(mailbox.push(letter(1), 1), Push::Schedule));
+        let lone = mailbox.lone().expect("a lone message");
+        assert_eq!(lone.session, 1);
+        assert!(matches!(mailbox.push(letter(2), 1), Push::Full(_)));
+        drop(lone);
+        assert!(mailbox.rest_after());
+        assert_eq!(mailbox.len(), 0);
+
+        assert!(matches!(mailbox.push(letter(3), 0), Push::Schedule));
+        // Sent on to its own receiver: the stack leads back to where it ends.
+        let lone = mailbox.lone().expect("a lone message");
+        assert!(matches!(mailbox.push(letter(4), 0), Push::Delivered));
+        assert!(matches!(mailbox.push(lone, 0), Push::Delivered));
+        assert!(mailbox.lone().is_none());
+        assert!(!mailbox.rest_after());
+        assert_eq!(sessions(mailbox.take_after()), [4, 3]);
+        assert_eq!(mailbox.len(), 2);
+        mailbox.delivered(2, 0);
+        assert!(mailbox.rest());
     }
 
     #[test]

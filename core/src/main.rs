@@ -15,6 +15,11 @@ use skynet_core::limits;
 use skynet_core::signals::Signals;
 use skynet_core::{crash, runtime};
 
+/// Messages are freed by other threads than those that allocated them all the time, and after a peak the memory should go
+/// back: the system's allocator is slow at the first and bad at the second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code for a wrong command line.
 const EXIT_USAGE: u8 = 2;
 

@@ -112,6 +112,7 @@ impl Stop {
 static NODE: OnceLock<Node> = OnceLock::new();
 
 /// The node of this process. Panics before [`install`].
+#[inline]
 pub(crate) fn node() -> &'static Node {
     NODE.get()
         .expect("the node is installed before anything can ask for it")

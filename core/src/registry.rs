@@ -77,6 +77,7 @@ impl Registry {
     }
 
     /// The living service with this handle.
+    #[inline]
     pub(crate) fn find(&self, handle: u32) -> Option<&'static Service> {
         let id = (handle & ID_MASK) as usize;
         // Acquire: sees the leaf's and the service's contents.

@@ -120,6 +120,7 @@ impl Seat {
     }
 
     /// Notes whose code runs from here on; returns whose ran before.
+    #[inline]
     pub(crate) fn enter(&self, service: u32, plugin: &'static PluginInfo) -> Running {
         let before = Running {
             service: self.service.load(Ordering::Relaxed),

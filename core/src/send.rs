@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use skynet_abi::{
     FLAG_CALL, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_HARBOR, KIND_RESPONSE, KIND_SYSTEM,
-    NAME_SIZE, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NOT_FOUND, STATUS_WRONG_TURN,
+    Message, NAME_SIZE, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NOT_FOUND,
+    STATUS_WRONG_TURN,
 };
 
 use crate::buffer::{Buffer, Letter};
@@ -20,18 +21,20 @@ const KIND_LAST: u32 = 255;
 /// Internal kind: the debt (`destination`'s caller in `value`, session) is paid; from replies sent outside the turn.
 pub(crate) const KIND_SETTLED: u16 = 0x7f01;
 
-/// A message that somebody wants to send, checked for its form only.
+/// A message that somebody wants to send.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
-    pub(crate) to: Destination<'a>,
-    pub(crate) source: u32,
-    pub(crate) session: i32,
-    pub(crate) kind: u32,
-    pub(crate) flags: u32,
-    pub(crate) reason: u32,
-    pub(crate) trace: u64,
-    pub(crate) deadline: u64,
+    /// As the sender filled it in.
+    message: &'a Message,
+    to: Destination<'a>,
+    session: i32,
+    /// Those of [`SENDER_FLAGS`] that the sender set, and what follows from its kind.
+    flags: u32,
+    deadline: u64,
 }
+
+/// The flags that a sender decides on and the receiver sees.
+const SENDER_FLAGS: u32 = FLAG_CALL | FLAG_REPLY | FLAG_REDIRECTED;
 
 /// Whom a message is for.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +44,13 @@ pub(crate) enum Destination<'a> {
 }
 
 /// Whom a message will really be given to.
-enum Receiver {
-    Local(&'static Service, u32),
-    /// The harbor service, with the remote handle or the global name.
-    Remote(&'static Service, u32, Option<[u8; NAME_SIZE]>),
+struct Receiver {
+    /// The service with this handle, or the harbor service for one of another node.
+    service: &'static Service,
+    /// 0 for a message to a global name.
+    handle: u32,
+    /// The global name, for the harbor service.
+    name: Option<Box<[u8; NAME_SIZE]>>,
 }
 
 /// Who sends.
@@ -66,12 +72,29 @@ impl Sender<'_> {
 /// A refused message: the status, and the message back.
 pub(crate) type Refused = (i32, Letter);
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
+    /// What `message` says, for `to`.
+    #[inline]
+    pub(crate) fn new(message: &'a Message, to: Destination<'a>) -> Self {
+        let mut flags = message.flags & SENDER_FLAGS;
+        if (message.kind == KIND_RESPONSE || message.kind == KIND_ERROR) && message.session != 0 {
+            flags |= FLAG_REPLY;
+        }
+        Self {
+            message,
+            to,
+            session: message.session,
+            flags,
+            deadline: message.deadline,
+        }
+    }
+
     /// Sends `letter`'s payload. Returns the session.
-    pub(crate) fn send(mut self, sender: &mut Sender<'_>, letter: Letter) -> Result<i32, Refused> {
+    #[inline]
+    pub(crate) fn send(&mut self, sender: &mut Sender<'_>, letter: Letter) -> Result<i32, Refused> {
         let receiver = match self
             .check(sender)
-            .and_then(|()| resolve(self.to, self.kind))
+            .and_then(|()| resolve(self.to, self.message.kind))
         {
             Ok(receiver) => receiver,
             Err(status) => {
@@ -82,18 +105,17 @@ impl Outgoing<'_> {
         if self.flags & FLAG_CALL != 0 {
             return self.send_call(sender, receiver, letter);
         }
-        let service = sender.service();
-        let (session, is_reply) = (self.session, self.flags & FLAG_REPLY != 0);
-        let destination = receiver.handle();
-        let letter = self.fill(letter, service, &receiver);
-        let sent = receiver.push(letter, !is_reply);
+        let is_reply = self.flags & FLAG_REPLY != 0;
+        let destination = receiver.handle;
+        let letter = self.fill(letter, sender.service(), &receiver);
+        let sent = push(receiver.service, letter, !is_reply);
         if is_reply {
-            settle(sender, destination, session);
+            settle(sender, destination, self.session);
         }
         if let Sender::OwnTurn(service, _) = sender {
             add_own(&service.usage.sent, 1);
         }
-        sent.map(|()| session)
+        sent.map(|()| self.session)
     }
 
     /// An answer that reaches nobody any more pays the debt too.
@@ -103,12 +125,10 @@ impl Outgoing<'_> {
         }
     }
 
-    fn check(&mut self, sender: &Sender<'_>) -> Result<(), i32> {
-        if self.kind > KIND_LAST || self.session < 0 {
+    #[inline]
+    fn check(&self, sender: &Sender<'_>) -> Result<(), i32> {
+        if self.message.kind > KIND_LAST || self.session < 0 {
             return Err(STATUS_INVALID);
-        }
-        if (self.kind == KIND_RESPONSE || self.kind == KIND_ERROR) && self.session != 0 {
-            self.flags |= FLAG_REPLY;
         }
         if self.flags & FLAG_CALL != 0 {
             let is_redirected = self.flags & FLAG_REDIRECTED != 0;
@@ -123,7 +143,7 @@ impl Outgoing<'_> {
     }
 
     fn send_call(
-        mut self,
+        &mut self,
         sender: &mut Sender<'_>,
         receiver: Receiver,
         letter: Letter,
@@ -134,7 +154,7 @@ impl Outgoing<'_> {
         if self.flags & FLAG_REDIRECTED != 0 {
             return self.pass_on(service, turn, receiver, letter);
         }
-        let callee = receiver.handle();
+        let callee = receiver.handle;
         self.deadline = self.effective_deadline();
         // Opened before it is sent: whoever looks for calls to a lost callee must find it from then on.
         match open(service, turn, self.session, OpenCall { callee, timer: 0 }) {
@@ -147,7 +167,7 @@ impl Outgoing<'_> {
         let session = self.session;
         let letter = self.fill(letter, service, &receiver);
         add_own(&service.usage.sent, 1);
-        match receiver.push(letter, true) {
+        match push(receiver.service, letter, true) {
             Ok(()) => Ok(session),
             Err(refused) => {
                 close(service, session);
@@ -185,17 +205,17 @@ impl Outgoing<'_> {
 
     /// Sends on a call of somebody else: the debt goes with it.
     fn pass_on(
-        self,
+        &self,
         service: &'static Service,
         turn: &mut Turn,
         receiver: Receiver,
         letter: Letter,
     ) -> Result<i32, Refused> {
-        let (caller, session, callee) = (self.source, self.session, receiver.handle());
+        let (caller, session, callee) = (self.message.source, self.session, receiver.handle);
         let letter = self.fill(letter, service, &receiver);
         // Noted before it is sent: the next one may pass it on at once.
         let before = redirect(caller, session, callee);
-        if let Err(refused) = receiver.push(letter, true) {
+        if let Err(refused) = push(receiver.service, letter, true) {
             if let Some(before) = before {
                 redirect(caller, session, before);
             }
@@ -206,22 +226,24 @@ impl Outgoing<'_> {
         Ok(session)
     }
 
+    #[inline]
     fn fill(&self, mut letter: Letter, service: &'static Service, receiver: &Receiver) -> Letter {
+        let message = self.message;
         letter.source = if self.flags & FLAG_REDIRECTED != 0 {
-            self.source
+            message.source
         } else {
             service.handle()
         };
-        letter.destination = receiver.handle();
+        letter.destination = receiver.handle;
         letter.session = self.session;
-        letter.kind = self.kind as u16;
-        letter.flags |= (self.flags & (FLAG_CALL | FLAG_REPLY | FLAG_REDIRECTED)) as u16;
-        letter.reason = self.reason as u16;
-        letter.trace = self.trace;
+        letter.kind = message.kind as u16;
+        letter.flags |= self.flags as u16;
+        letter.reason = message.reason as u16;
+        letter.trace = message.trace;
         letter.deadline = self.deadline;
         letter.value = 0;
-        if let Receiver::Remote(_, _, Some(name)) = receiver {
-            letter.set_name(*name);
+        if let Some(name) = &receiver.name {
+            letter.set_name(**name);
         }
         letter
     }
@@ -237,19 +259,7 @@ fn redirect(caller: u32, session: i32, callee: u32) -> Option<u32> {
         .redirect(session, callee)
 }
 
-impl Receiver {
-    fn handle(&self) -> u32 {
-        match self {
-            Self::Local(_, handle) | Self::Remote(_, handle, _) => *handle,
-        }
-    }
-
-    fn push(&self, letter: Letter, limited: bool) -> Result<(), Refused> {
-        let (Self::Local(service, _) | Self::Remote(service, ..)) = *self;
-        push(service, letter, limited)
-    }
-}
-
+#[inline]
 fn push(service: &'static Service, letter: Letter, limited: bool) -> Result<(), Refused> {
     match service.push(letter, limited) {
         Push::Delivered => Ok(()),
@@ -262,24 +272,36 @@ fn push(service: &'static Service, letter: Letter, limited: bool) -> Result<(), 
     }
 }
 
+#[inline]
 fn resolve(to: Destination<'_>, kind: u32) -> Result<Receiver, i32> {
     let node = node();
     match to {
-        Destination::Handle(0) => Err(STATUS_INVALID),
-        Destination::Handle(handle) if node.registry.is_local(handle) => local(node, handle),
-        Destination::Handle(handle) => {
-            let harbor = harbor(node, kind)?;
-            Ok(Receiver::Remote(harbor, handle, None))
-        }
+        Destination::Handle(handle) => match node.registry.find(handle) {
+            Some(service) => Ok(Receiver {
+                service,
+                handle,
+                name: None,
+            }),
+            None => resolve_remote(node, handle, kind),
+        },
         Destination::Name(name) => resolve_name(node, name, kind),
     }
 }
 
-fn local(node: &Node, handle: u32) -> Result<Receiver, i32> {
-    match node.registry.find(handle) {
-        Some(service) => Ok(Receiver::Local(service, handle)),
-        None => Err(STATUS_DEAD),
+/// A handle that no service here has.
+#[cold]
+fn resolve_remote(node: &Node, handle: u32, kind: u32) -> Result<Receiver, i32> {
+    if handle == 0 {
+        return Err(STATUS_INVALID);
     }
+    if node.registry.is_local(handle) {
+        return Err(STATUS_DEAD);
+    }
+    Ok(Receiver {
+        service: harbor(node, kind)?,
+        handle,
+        name: None,
+    })
 }
 
 fn harbor(node: &Node, kind: u32) -> Result<&'static Service, i32> {
@@ -295,7 +317,8 @@ fn resolve_name(node: &Node, name: &[u8], kind: u32) -> Result<Receiver, i32> {
     match name {
         [b'.', local_name @ ..] => {
             let name = std::str::from_utf8(local_name).map_err(|_| STATUS_NOT_FOUND)?;
-            local(node, node.names.find(name).ok_or(STATUS_NOT_FOUND)?)
+            let handle = node.names.find(name).ok_or(STATUS_NOT_FOUND)?;
+            resolve(Destination::Handle(handle), kind)
         }
         [b':', ..] => {
             let text = std::str::from_utf8(name).map_err(|_| STATUS_INVALID)?;
@@ -308,7 +331,11 @@ fn resolve_name(node: &Node, name: &[u8], kind: u32) -> Result<Receiver, i32> {
             let harbor = harbor(node, kind)?;
             let mut padded = [0; NAME_SIZE];
             padded[..global.len()].copy_from_slice(global);
-            Ok(Receiver::Remote(harbor, 0, Some(padded)))
+            Ok(Receiver {
+                service: harbor,
+                handle: 0,
+                name: Some(Box::new(padded)),
+            })
         }
     }
 }
@@ -426,14 +453,14 @@ pub(crate) fn send_many(
     let service = sender.service();
     let mut delivered = 0;
     for &handle in destinations {
-        let Ok(receiver) = resolve(Destination::Handle(handle), template.kind) else {
+        let Ok(receiver) = resolve(Destination::Handle(handle), template.message.kind) else {
             continue;
         };
         let Ok(letter) = Letter::shared(payload.share(), len) else {
             break;
         };
         let letter = template.fill(letter, service, &receiver);
-        delivered += usize::from(receiver.push(letter, true).is_ok());
+        delivered += usize::from(push(receiver.service, letter, true).is_ok());
     }
     if let Sender::OwnTurn(service, _) = sender {
         add_own(&service.usage.sent, delivered as u64);

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use skynet_abi::Context;
 
+use crate::accounting::Cost;
 use crate::buffer::Letter;
 use crate::call::{Debts, OpenCalls};
 use crate::loader::LoadedModule;
@@ -96,8 +97,8 @@ pub(crate) struct Turn {
     pub(crate) starting: Option<(u32, i32)>,
     /// Mailbox length at which the next overload warning is due.
     pub(crate) overload_mark: u32,
-    /// How many messages fit into the time a turn should take, as measured.
-    pub(crate) budget: u32,
+    /// What its messages cost, as measured.
+    pub(crate) cost: Cost,
 }
 
 impl Turn {
@@ -110,7 +111,7 @@ impl Turn {
             debts: Debts::new(),
             starting: None,
             overload_mark: OVERLOAD_FIRST,
-            budget: 32,
+            cost: Cost::UNKNOWN,
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use skynet_abi::REASON_DEAD;
 
-use crate::clock;
+use crate::accounting::Stopwatch;
 use crate::crash;
 use crate::end;
 use crate::node::{self, Node};
@@ -74,6 +74,7 @@ impl Rest {
     /// something to write, as when somebody goes on logging.
     fn run_logger(&mut self, node: &Node) -> bool {
         let logger = node.log.logger.load(Ordering::Relaxed);
+        let mut watch = Stopwatch::start();
         for _ in 0..LOGGER_TURNS {
             let Some(service) = node.scheduler.take_any() else {
                 return true;
@@ -81,7 +82,7 @@ impl Rest {
             if service.is_ending() {
                 self.ending.push(service);
             } else if service.handle() == logger
-                && let (After::Again, _) = turn::run(service, None, clock::turn_ns())
+                && turn::run(service, None, &mut watch) == After::Again
             {
                 node.scheduler.inject_silently(service);
             }

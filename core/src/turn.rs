@@ -1,30 +1,32 @@
 //! A turn: one service handles a budget of messages, then makes room for others.
 #![allow(unsafe_code)]
 
+use std::ffi::c_void;
 use std::sync::atomic::Ordering;
 
 use skynet_abi::{
     Context, DELIVER_FAILED, DELIVER_KEEP, DELIVER_RELEASE, FLAG_BY_NAME, FLAG_CALL, FLAG_REPLY,
-    KIND_SOCKET, NAME_SIZE, REASON_PANICKED, REASON_UNKNOWN, SOCKET_DATA, SOCKET_UDP,
+    FLAG_SHARED, KIND_SOCKET, NAME_SIZE, REASON_PANICKED, REASON_UNKNOWN, SOCKET_DATA, SOCKET_UDP,
 };
 
+use crate::accounting::Stopwatch;
 use crate::buffer::Letter;
-use crate::clock;
 use crate::current;
 use crate::end;
+use crate::loader::LoadedModule;
+use crate::mailbox::Batch;
 use crate::node::node;
 use crate::scheduler::Seat;
 use crate::send::{self, KIND_SETTLED};
-use crate::service::{Ending, OVERLOAD_FIRST, Service, add_own};
+use crate::service::{Ending, OVERLOAD_FIRST, Service, Turn, add_own};
 use crate::trace;
 
-/// How long a turn should take at most, as far as the cost of a service's messages can be foreseen.
-const TURN_NS: u64 = 100_000;
-/// The most messages in one turn.
-const BUDGET_MAX: u32 = 256;
 /// A service of which so few messages fit into a turn keeps its worker long enough for others to take even a lone
 /// service that it makes runnable.
 const LONG_TURN_BUDGET: u32 = 2;
+
+/// Kinds above this are the node's own, and may need more than delivery.
+const KIND_LAST: u16 = 255;
 
 /// What is to be done with the service after its turn.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,167 +40,256 @@ pub(crate) enum After {
     Ended,
 }
 
-/// Runs one turn of a service taken from a run queue. `began` is the clock's time now; returns the time after it.
+/// Runs one turn of a service taken from a run queue, and charges it with the time.
 pub(crate) fn run(
     service: &'static Service,
     seat: Option<&'static Seat>,
-    began: u64,
-) -> (After, u64) {
-    let (module, budget) = {
+    watch: &mut Stopwatch,
+) -> After {
+    let (module, instance, budget) = {
         // SAFETY: the service was taken out of the one queue it was in, so this thread has its turn.
         let turn = unsafe { service.turn() };
         (
             turn.module.expect("a scheduled service has a module"),
-            turn.budget,
+            turn.instance,
+            turn.cost.budget(),
         )
     };
+    let receiver = Receiver {
+        service,
+        context: service.context(),
+        module,
+        instance,
+        seat,
+    };
+    let began = watch.now();
     service.usage.turn_began.store(began, Ordering::Relaxed);
     if let Some(seat) = seat {
         seat.begin_turn(began, budget <= LONG_TURN_BUDGET);
     }
-    let handled = current::within(service, module.plugin, || {
-        deliver_some(service, seat, budget)
+    let handle = receiver.context.handle;
+    let handled = current::turn(service, handle, seat, module.plugin, || {
+        deliver_some(&receiver, budget)
     });
-    let ended = clock::turn_ns();
-    account(service, began, ended, handled);
+    let is_long = seat.is_some_and(|seat| seat.open.load(Ordering::Relaxed));
+    add_own(&service.usage.messages, u64::from(handled.messages));
+    // SAFETY: the turn is still ours, and its callbacks are over.
+    watch.charge(
+        service,
+        unsafe { service.turn() },
+        handled.messages,
+        is_long,
+    );
+    service.usage.turn_began.store(0, Ordering::Relaxed);
     // A release is a part of the turn: it may take long too.
     let after = settle(service, handled);
     if let Some(seat) = seat {
         seat.end_turn();
     }
-    (after, ended)
+    after
 }
 
-fn settle(service: &'static Service, handled: u32) -> After {
-    if service.is_ending() {
+fn settle(service: &'static Service, handled: Handled) -> After {
+    let mailbox = service.mailbox();
+    let rests = if handled.lone {
+        if service.is_ending() || !mailbox.rest_after() {
+            // SAFETY: the turn is still ours.
+            put_pending(service, unsafe { service.turn() }, mailbox.take_after());
+            false
+        } else {
+            true
+        }
+    } else {
+        // SAFETY: as above.
+        let left = unsafe { service.turn() }.pending.len();
+        if service.is_ending() || left != 0 || !mailbox.rest() {
+            mailbox.delivered(handled.messages, left);
+            false
+        } else {
+            true
+        }
+    };
+    if !rests && service.is_ending() {
         end::end(service);
         return After::Ended;
     }
-    // SAFETY: the turn is still ours.
-    let left = unsafe { service.turn() }.pending.len();
-    if left != 0 || !service.mailbox().rest() {
-        service.mailbox().delivered(handled, left);
-        return After::Again;
-    }
-    // Somebody who ended it just before `rest` found it scheduled and left the rest to us.
-    if service.is_ending() && service.mailbox().schedule() {
+    // Somebody who ended it just before it came to rest found it scheduled and left the rest to us.
+    if !rests || (service.is_ending() && mailbox.schedule()) {
         return After::Again;
     }
     After::Rests
 }
 
-fn deliver_some(service: &'static Service, seat: Option<&'static Seat>, budget: u32) -> u32 {
-    let context = service.context();
-    let mut handled = 0;
-    take(service);
-    while handled < budget && !service.is_ending() {
-        // SAFETY: between two deliveries nobody else uses the turn.
+/// What a turn did.
+struct Handled {
+    messages: u32,
+    /// It was the mailbox's lone message.
+    lone: bool,
+}
+
+/// A service in its turn, and where that is.
+struct Receiver {
+    service: &'static Service,
+    context: Context,
+    module: &'static LoadedModule,
+    instance: *mut c_void,
+    seat: Option<&'static Seat>,
+}
+
+#[inline]
+fn deliver_some(receiver: &Receiver, budget: u32) -> Handled {
+    let service = receiver.service;
+    let mut handled = Handled {
+        messages: 0,
+        lone: false,
+    };
+    if service.is_ending() {
+        return handled;
+    }
+    // SAFETY: between two deliveries nobody else uses the turn.
+    if unsafe { service.turn() }.pending.is_empty() {
+        if let Some(letter) = service.mailbox().lone() {
+            receiver.take(letter);
+            return Handled {
+                messages: 1,
+                lone: true,
+            };
+        }
+        // SAFETY: as above.
+        put_pending(service, unsafe { service.turn() }, service.mailbox().take());
+    }
+    while handled.messages < budget && !service.is_ending() {
+        // SAFETY: as above.
         let Some(letter) = unsafe { service.turn() }.pending.next() else {
             break;
         };
-        if let Some(seat) = seat {
-            seat.source.store(letter.source, Ordering::Relaxed);
-        }
-        deliver(service, context, letter);
-        handled += 1;
+        receiver.take(letter);
+        handled.messages += 1;
     }
     handled
 }
 
-/// Takes new messages out of the mailbox once those from before are delivered.
-fn take(service: &Service) {
-    // SAFETY: called at the begin of a turn, where nobody else uses it.
-    let turn = unsafe { service.turn() };
-    if !turn.pending.is_empty() {
-        return;
-    }
-    turn.pending = service.mailbox().take();
+/// New messages out of the mailbox, once those from before are delivered.
+fn put_pending(service: &Service, turn: &mut Turn, batch: Batch) {
+    turn.pending = batch;
     let waiting = turn.pending.len();
     if waiting >= turn.overload_mark {
-        while waiting >= turn.overload_mark {
-            turn.overload_mark = turn.overload_mark.saturating_mul(2);
-        }
-        node().log.warn(
-            service.handle(),
-            &format!("May overload, message queue length = {waiting}"),
-        );
+        warn_of_overload(service, turn, waiting);
     } else if waiting <= 1 {
         turn.overload_mark = OVERLOAD_FIRST;
     }
 }
 
-fn deliver(service: &'static Service, context: Context, mut letter: Letter) {
-    let flags = u32::from(letter.flags);
-    if letter.destination != context.handle && !is_harbor(context.handle) {
-        // The sender found a service that ended, and its slot is ours now.
-        return send::bounce(letter, REASON_UNKNOWN, "the service has ended");
+#[cold]
+fn warn_of_overload(service: &Service, turn: &mut Turn, waiting: u32) {
+    while waiting >= turn.overload_mark {
+        turn.overload_mark = turn.overload_mark.saturating_mul(2);
     }
-    if letter.kind == KIND_SETTLED {
-        // SAFETY: inside the turn; no other reference into it is in use between two deliveries.
-        unsafe { service.turn() }
-            .debts
-            .settle(letter.value as u32, letter.session);
-        return;
+    node().log.warn(
+        service.handle(),
+        &format!("May overload, message queue length = {waiting}"),
+    );
+}
+
+impl Receiver {
+    /// Delivers one message, or does what else it asks for.
+    #[inline]
+    fn take(&self, letter: Letter) {
+        if let Some(seat) = self.seat {
+            seat.source.store(letter.source, Ordering::Relaxed);
+        }
+        let is_plain = letter.kind <= KIND_LAST
+            && u32::from(letter.flags) & !FLAG_SHARED == 0
+            && letter.destination == self.context.handle
+            && !self.service.traced.load(Ordering::Relaxed);
+        if is_plain {
+            self.deliver(letter, None);
+        } else {
+            self.take_special(letter);
+        }
     }
-    if flags & FLAG_REPLY != 0
-        && letter.destination == context.handle
-        && !send::close(service, letter.session)
-    {
-        node().stray_replies.fetch_add(1, Ordering::Relaxed);
-        return;
-    }
-    if letter.kind == KIND_SOCKET as u16 && is_input(u32::from(letter.reason)) {
-        node().sockets.handled(letter.session, letter.len);
-    }
-    let (module, instance) = {
-        // SAFETY: as above.
-        let turn = unsafe { service.turn() };
+
+    fn take_special(&self, mut letter: Letter) {
+        let (service, context) = (self.service, self.context);
+        let flags = u32::from(letter.flags);
+        if letter.destination != context.handle && !is_harbor(context.handle) {
+            // The sender found a service that ended, and its slot is ours now.
+            return send::bounce(letter, REASON_UNKNOWN, "the service has ended");
+        }
+        if letter.kind == KIND_SETTLED {
+            // SAFETY: inside the turn; no other reference into it is in use between two deliveries.
+            unsafe { service.turn() }
+                .debts
+                .settle(letter.value as u32, letter.session);
+            return;
+        }
+        if flags & FLAG_REPLY != 0
+            && letter.destination == context.handle
+            && !send::close(service, letter.session)
+        {
+            node().stray_replies.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if letter.kind == KIND_SOCKET as u16 && is_input(u32::from(letter.reason)) {
+            node().sockets.handled(letter.session, letter.len);
+        }
         if flags & FLAG_CALL != 0 && letter.destination == context.handle {
-            turn.debts.owe(letter.source, letter.session);
+            // SAFETY: as above.
+            unsafe { service.turn() }
+                .debts
+                .owe(letter.source, letter.session);
         }
         if service.traced.load(Ordering::Relaxed) {
             trace::write(service, &letter);
         }
-        (
-            turn.module.expect("a running service has a module"),
-            turn.instance,
-        )
-    };
-    let name = letter.take_name();
-    let mut message = letter.message();
-    if let Some(name) = &name {
-        message.flags |= FLAG_BY_NAME;
-        message.name = name.as_ptr();
-        message.name_len = NAME_SIZE as u32;
+        let name = letter.take_name();
+        self.deliver(letter, name.as_deref());
     }
-    // Before the call, because a service that keeps its payload may have sent it on or freed it when the call returns.
-    let lent = letter.lend(context.handle);
-    // SAFETY: the instance is what this module's `create` made, the turn is ours, and `message` outlives the call. No
-    // reference into the turn is used during the call, where functions of the host make their own.
-    let result = unsafe { (module.deliver)(instance, context, &raw const message) };
-    match result {
-        DELIVER_RELEASE => lent.take_back(),
-        DELIVER_KEEP => {
-            let bytes = lent.give();
-            service
-                .usage
-                .kept
-                .fetch_add(bytes as i64, Ordering::Relaxed);
+
+    #[inline]
+    fn deliver(&self, letter: Letter, name: Option<&[u8; NAME_SIZE]>) {
+        let mut message = letter.message();
+        if let Some(name) = name {
+            message.flags |= FLAG_BY_NAME;
+            message.name = name.as_ptr();
+            message.name_len = NAME_SIZE as u32;
         }
-        other => {
-            lent.take_back();
-            let text = match other {
-                DELIVER_FAILED => String::new(),
-                other => format!("its callback returned {other}, which means nothing"),
-            };
-            service.set_ending(
-                context,
-                Ending {
-                    reason: REASON_PANICKED,
-                    text,
-                },
-            );
+        // Before the call, because a service that keeps its payload may have sent it on or freed it when the call
+        // returns.
+        let lent = letter.lend(self.context.handle);
+        // SAFETY: the instance is what this module's `create` made, the turn is ours, and `message` outlives the call.
+        // No reference into the turn is used during the call, where functions of the host make their own.
+        let result =
+            unsafe { (self.module.deliver)(self.instance, self.context, &raw const message) };
+        match result {
+            DELIVER_RELEASE => lent.take_back(),
+            DELIVER_KEEP => {
+                let bytes = lent.give();
+                self.service
+                    .usage
+                    .kept
+                    .fetch_add(bytes as i64, Ordering::Relaxed);
+            }
+            other => {
+                lent.take_back();
+                self.fail(other);
+            }
         }
+    }
+
+    #[cold]
+    fn fail(&self, result: i32) {
+        let text = match result {
+            DELIVER_FAILED => String::new(),
+            other => format!("its callback returned {other}, which means nothing"),
+        };
+        self.service.set_ending(
+            self.context,
+            Ending {
+                reason: REASON_PANICKED,
+                text,
+            },
+        );
     }
 }
 
@@ -209,23 +300,4 @@ pub(crate) fn is_input(event: u32) -> bool {
 
 fn is_harbor(handle: u32) -> bool {
     node().harbor.load(Ordering::Relaxed) == handle
-}
-
-fn account(service: &Service, began: u64, ended: u64, handled: u32) {
-    let spent = ended.saturating_sub(began);
-    add_own(&service.usage.messages, u64::from(handled));
-    add_own(&service.usage.worker_ns, spent);
-    service.usage.turn_began.store(0, Ordering::Relaxed);
-    if handled != 0 {
-        // SAFETY: the turn is still ours, and its callbacks are over.
-        let turn = unsafe { service.turn() };
-        // Half of what was measured, half of what was assumed. Short callbacks need no division to see that all fit.
-        let is_short = spent <= u64::from(handled) * (TURN_NS / u64::from(BUDGET_MAX));
-        let fits = if is_short {
-            BUDGET_MAX
-        } else {
-            (TURN_NS * u64::from(handled) / spent) as u32
-        };
-        turn.budget = (turn.budget + fits).div_ceil(2).clamp(1, BUDGET_MAX);
-    }
 }

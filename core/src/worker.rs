@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use crate::clock;
+use crate::accounting::Stopwatch;
 use crate::crash::{self, SignalStack};
 use crate::current;
 use crate::node::{Node, node};
@@ -58,8 +58,7 @@ struct Worker {
     index: usize,
     seat: &'static Seat,
     queue: &'static Queue,
-    /// The clock's time, read at the end of each turn.
-    now: u64,
+    watch: Stopwatch,
     next_poll: u64,
     turns: u32,
     /// Without it a stack overflow would not be reported.
@@ -81,7 +80,7 @@ impl Worker {
             index,
             seat,
             queue,
-            now: clock::turn_ns(),
+            watch: Stopwatch::start(),
             next_poll: 0,
             turns: 0,
             _stack: stack,
@@ -116,13 +115,11 @@ impl Worker {
     }
 
     fn run_turn(&mut self, service: Runnable) {
-        let (after, now) = turn::run(service, Some(self.seat), self.now);
-        self.now = now;
-        if after == After::Again {
+        if turn::run(service, Some(self.seat), &mut self.watch) == After::Again {
             self.queue.push(service);
         }
         self.share();
-        if now >= self.next_poll {
+        if self.watch.now() >= self.next_poll {
             self.poll();
         }
     }
@@ -136,7 +133,7 @@ impl Worker {
 
     /// Looks after timers and sockets without waiting.
     fn poll(&mut self) {
-        self.next_poll = self.now + POLL_NS;
+        self.next_poll = self.watch.now() + POLL_NS;
         self.node.timers.fire();
         let sleepers = &self.node.scheduler.sleepers;
         if !self.node.sockets.is_idle() && sleepers.take_poller() {
@@ -157,7 +154,7 @@ impl Worker {
         for _ in 0..SPINS {
             std::hint::spin_loop();
             if let Some(service) = self.next() {
-                self.now = clock::turn_ns();
+                self.watch.restart();
                 return self.run_turn(service);
             }
         }
@@ -175,8 +172,8 @@ impl Worker {
             self.node.monitor.poke();
         }
         self.node.timers.fire();
-        self.now = clock::turn_ns();
-        self.next_poll = self.now + POLL_NS;
+        self.watch.restart();
+        self.next_poll = self.watch.now() + POLL_NS;
         self.share();
     }
 

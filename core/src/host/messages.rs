@@ -5,8 +5,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 use skynet_abi::{
-    self as abi, Context, FLAG_BY_NAME, FLAG_CALL, FLAG_OWNED, FLAG_REDIRECTED, FLAG_REPLY,
-    Message, STATUS_DEAD, STATUS_INVALID, STATUS_NO_MEMORY, STATUS_OK, STATUS_TOO_LARGE,
+    self as abi, Context, FLAG_BY_NAME, FLAG_CALL, FLAG_OWNED, FLAG_REPLY, Message, STATUS_DEAD,
+    STATUS_INVALID, STATUS_NO_MEMORY, STATUS_OK, STATUS_TOO_LARGE,
 };
 
 use super::{MAX_PAYLOAD, bytes, owned, with_own_turn, with_sender, write};
@@ -18,32 +18,24 @@ use crate::send::{self, Destination, Outgoing};
 /// Longer names cannot exist.
 const MAX_NAME: u32 = 255;
 
-/// The message's address and numbers.
+/// Whom the message is for.
 ///
 /// # Safety
 /// As the ABI says of sent messages.
-unsafe fn outgoing<'a>(message: &Message) -> Result<Outgoing<'a>, i32> {
-    let to = if message.flags & FLAG_BY_NAME != 0 {
-        if message.name_len > MAX_NAME {
-            return Err(STATUS_INVALID);
-        }
-        // SAFETY: the plugin vouches for the name, by the ABI.
-        Destination::Name(unsafe { bytes(message.name, message.name_len as usize) })
-    } else {
-        Destination::Handle(message.destination)
-    };
-    Ok(Outgoing {
-        to,
-        source: message.source,
-        session: message.session,
-        kind: message.kind,
-        flags: message.flags & (FLAG_CALL | FLAG_REPLY | FLAG_REDIRECTED),
-        reason: message.reason,
-        trace: message.trace,
-        deadline: message.deadline,
-    })
+#[inline]
+unsafe fn destination(message: &Message) -> Result<Destination<'_>, i32> {
+    if message.flags & FLAG_BY_NAME == 0 {
+        return Ok(Destination::Handle(message.destination));
+    }
+    if message.name_len > MAX_NAME {
+        return Err(STATUS_INVALID);
+    }
+    // SAFETY: the plugin vouches for the name, by the ABI.
+    let name = unsafe { bytes(message.name, message.name_len as usize) };
+    Ok(Destination::Name(name))
 }
 
+#[inline]
 fn check_payload(message: &Message) -> Result<(), i32> {
     if message.len > MAX_PAYLOAD {
         return Err(STATUS_TOO_LARGE);
@@ -59,6 +51,7 @@ fn check_payload(message: &Message) -> Result<(), i32> {
 ///
 /// # Safety
 /// As the ABI says of sent messages.
+#[inline]
 unsafe fn letter(message: &Message) -> Result<Letter, i32> {
     check_payload(message)?;
     if message.flags & FLAG_OWNED == 0 {
@@ -66,6 +59,13 @@ unsafe fn letter(message: &Message) -> Result<Letter, i32> {
         let payload = unsafe { bytes(message.data, message.len) };
         return Letter::copy(payload).map_err(|_| STATUS_NO_MEMORY);
     }
+    // SAFETY: passed on.
+    unsafe { owned_letter(message) }
+}
+
+/// # Safety
+/// As the ABI says of sent messages.
+unsafe fn owned_letter(message: &Message) -> Result<Letter, i32> {
     let data = NonNull::new(message.data).ok_or(STATUS_INVALID)?;
     // SAFETY: the plugin owns it, by the ABI.
     let buffer = unsafe { owned(data) };
@@ -101,8 +101,8 @@ pub(super) unsafe extern "C" fn send(
     };
     with_sender(context, |sender| {
         // SAFETY: passed on.
-        let outgoing = match unsafe { outgoing(message) } {
-            Ok(outgoing) => outgoing,
+        let mut outgoing = match unsafe { destination(message) } {
+            Ok(to) => Outgoing::new(message, to),
             Err(status) => return status,
         };
         // SAFETY: passed on.
@@ -149,10 +149,7 @@ pub(super) unsafe extern "C" fn send_many(
         return status;
     }
     with_sender(context, |sender| {
-        // SAFETY: passed on; the flags leave no name to look at.
-        let Ok(template) = (unsafe { outgoing(message) }) else {
-            return STATUS_INVALID;
-        };
+        let template = Outgoing::new(message, Destination::Handle(0));
         // SAFETY: passed on.
         let payload = match unsafe { shared_payload(message) } {
             Ok(payload) => payload,
