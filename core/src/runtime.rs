@@ -16,6 +16,7 @@ use crate::clock;
 use crate::config::{Config, OutputPolicy};
 use crate::crash;
 use crate::env::Environment;
+use crate::fence;
 use crate::host::{self, SocketEvents};
 use crate::journal::{self, Journal};
 use crate::launch::{self, LaunchError};
@@ -117,6 +118,7 @@ fn system(action: &'static str) -> impl FnOnce(io::Error) -> StartError {
 /// should end.
 pub fn run(config: Config, signals: Signals, up: impl FnOnce()) -> Result<i32, StartError> {
     let _ = clock::now_ns();
+    fence::prepare();
     let lock = lock_run_folder(&config.rundir)?;
     let node = build(config)?;
     journal::install_sink();

@@ -20,6 +20,7 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use crate::loader::PluginInfo;
 use crate::service::Service;
 use crate::sleepers::{Sleepers, Woken};
+use crate::slot::Slot;
 
 /// A service that was marked scheduled and lies in exactly one queue.
 pub(crate) type Runnable = &'static Service;
@@ -47,6 +48,9 @@ pub(crate) struct Running {
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Seat {
+    /// The service that runs next, older than all in the queue. It is filled only while the queue is empty: two services
+    /// that feed each other never need the queue.
+    slot: Slot<Service>,
     stealer: Stealer<Runnable>,
     queue: OwnEnd,
     taken: AtomicBool,
@@ -70,6 +74,7 @@ impl Seat {
     fn new() -> Self {
         let queue = Worker::new_fifo();
         Self {
+            slot: Slot::empty(),
             stealer: queue.stealer(),
             queue: OwnEnd(queue),
             taken: AtomicBool::new(false),
@@ -105,6 +110,27 @@ impl Seat {
     /// The calling thread sits on this seat.
     pub(crate) unsafe fn queue(&self) -> &Queue {
         &self.queue.0
+    }
+
+    /// Queues a service behind those that wait here.
+    ///
+    /// # Safety
+    /// The calling thread sits on this seat.
+    #[inline]
+    pub(crate) unsafe fn push(&self, service: Runnable) {
+        let queue = &self.queue.0;
+        if !queue.is_empty() || !self.slot.put(service) {
+            queue.push(service);
+        }
+    }
+
+    /// The service that has waited here longest.
+    ///
+    /// # Safety
+    /// The calling thread sits on this seat.
+    #[inline]
+    pub(crate) unsafe fn pop(&self) -> Option<Runnable> {
+        self.slot.take().or_else(|| self.queue.0.pop())
     }
 
     /// A turn begins; `is_long`: as far as known, it will keep the worker for long.
@@ -151,8 +177,9 @@ impl Seat {
         }
     }
 
+    /// How many services wait here, roughly.
     pub(crate) fn waiting(&self) -> usize {
-        self.stealer.len()
+        self.stealer.len() + usize::from(!self.slot.is_empty())
     }
 }
 
@@ -230,7 +257,13 @@ impl Scheduler {
                     return None;
                 }
                 let limit = (waiting / 2).clamp(1, STEAL_LIMIT);
-                retry(|| victim.stealer.steal_batch_with_limit_and_pop(queue, limit))
+                retry(|| victim.stealer.steal_batch_with_limit_and_pop(queue, limit)).or_else(
+                    || {
+                        // Its worker will not come for it soon.
+                        let is_open = victim.open.load(Ordering::Relaxed);
+                        is_open.then(|| victim.slot.steal()).flatten()
+                    },
+                )
             })
     }
 
@@ -239,7 +272,7 @@ impl Scheduler {
         retry(|| self.injector.steal()).or_else(|| {
             self.seats
                 .iter()
-                .find_map(|seat| retry(|| seat.stealer.steal()))
+                .find_map(|seat| retry(|| seat.stealer.steal()).or_else(|| seat.slot.steal()))
         })
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
         return Some(service);
     };
     // SAFETY: `current::seat` is the seat this very thread sits on.
-    unsafe { seat.queue() }.push(service);
+    unsafe { seat.push(service) };
     // A long turn keeps this worker from its queue: let a sleeper have it now.
     if seat.open.load(Ordering::Relaxed) && node().scheduler.sleepers.has_any() {
         node().share();
@@ -108,15 +108,20 @@ impl Worker {
         {
             return Some(service);
         }
-        self.queue
-            .pop()
+        self.pop()
             .or_else(|| scheduler.injected(self.queue))
             .or_else(|| scheduler.steal(self.index, self.queue))
     }
 
+    fn pop(&self) -> Option<Runnable> {
+        // SAFETY: this thread sits on its seat.
+        unsafe { self.seat.pop() }
+    }
+
     fn run_turn(&mut self, service: Runnable) {
         if turn::run(service, Some(self.seat), &mut self.watch) == After::Again {
-            self.queue.push(service);
+            // SAFETY: as in `pop`.
+            unsafe { self.seat.push(service) };
         }
         self.share();
         if self.watch.now() >= self.next_poll {
@@ -179,7 +184,7 @@ impl Worker {
 
     /// Leaves what is queued to others.
     fn leave(self) {
-        while let Some(service) = self.queue.pop() {
+        while let Some(service) = self.pop() {
             self.node.scheduler.inject_silently(service);
         }
         current::set_seat(None);
