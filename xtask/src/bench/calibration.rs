@@ -256,9 +256,18 @@ impl Bell {
         false
     }
 
+    /// No more. The last ring is heard before.
     fn finish(&self) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Ring::Over;
-        self.changed.notify_one();
+        loop {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if !matches!(*state, Ring::Rung(_)) {
+                *state = Ring::Over;
+                self.changed.notify_one();
+                return;
+            }
+            drop(state);
+            thread::yield_now();
+        }
     }
 }
 

@@ -83,6 +83,10 @@ fn idle_service(bench: &Bench) -> Result<Measured> {
 
 fn million(bench: &Bench) -> Result<Measured> {
     let figures = crowd(bench, "bench_member", MILLION, bench.time)?;
+    ensure!(
+        figures.get("count")? > 0.0,
+        "the services have stopped to exchange messages"
+    );
     let (before, busy) = (figures.get("before")?, figures.get("busy")?);
     let after = figures.get("after")?;
     Ok(Measured::main(figures.rate("count", "time")?, "messages/s")
