@@ -5,8 +5,8 @@
 //! `bench NAME figure=NUMBER …`, or `bench NAME failed: why`. All numbers are integers, all times nanoseconds, all
 //! memory bytes.
 //!
-//! * In a [`conductor::Scene`] services keep themselves busy. Nobody disturbs them: the [`conductor::Conductor`] reads
-//!   counters that they keep on the [`board`].
+//! * In a `conductor::Scene` services keep themselves busy. Nobody disturbs them: the `conductor::Conductor` reads
+//!   counters that they keep on the `board`.
 //! * What has an end by itself, such as launching so many services, is measured by the service that does it.
 
 mod async_call;
