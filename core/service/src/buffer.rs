@@ -24,10 +24,13 @@ pub struct Buffer {
     /// The start of a host buffer; `None` holds nothing and owns nothing.
     data: Option<NonNull<u8>>,
     len: usize,
-    /// Writable bytes; 0 when not known yet or shared.
-    capacity: usize,
-    shared: bool,
+    /// Writable bytes; 0 when not known yet, [`SHARED`] when others own the buffer, too. One number, so that a buffer
+    /// moves as three words.
+    room: usize,
 }
+
+/// The room of a shared buffer.
+const SHARED: usize = usize::MAX;
 
 // SAFETY: an owned buffer, or counted read-only bytes; the ABI lets any thread use the functions for them.
 unsafe impl Send for Buffer {}
@@ -41,8 +44,7 @@ impl Buffer {
         Self {
             data: None,
             len: 0,
-            capacity: 0,
-            shared: false,
+            room: 0,
         }
     }
 
@@ -68,8 +70,7 @@ impl Buffer {
         Some(Self {
             data: Some(data),
             len: 0,
-            capacity,
-            shared: false,
+            room: capacity,
         })
     }
 
@@ -82,8 +83,7 @@ impl Buffer {
         Some(Self {
             data: Some(data),
             len: raw.len,
-            capacity: 0,
-            shared: false,
+            room: 0,
         })
     }
 
@@ -97,8 +97,7 @@ impl Buffer {
         Self {
             data: NonNull::new(data),
             len,
-            capacity: 0,
-            shared,
+            room: if shared { SHARED } else { 0 },
         }
     }
 
@@ -107,7 +106,7 @@ impl Buffer {
     pub(crate) fn into_raw(self) -> (*mut u8, usize, bool) {
         let this = ManuallyDrop::new(self);
         let data = this.data.map_or(std::ptr::null_mut(), |data| data.as_ptr());
-        (data, this.len, this.shared)
+        (data, this.len, this.is_shared())
     }
 
     /// The bytes.
@@ -133,13 +132,17 @@ impl Buffer {
 
     /// Bytes that fit without another allocation.
     pub fn capacity(&mut self) -> usize {
-        if self.capacity == 0 && !self.shared {
-            // SAFETY: the buffer is owned.
-            self.capacity = self
-                .data
-                .map_or(0, |data| unsafe { host::buffer_capacity(data) });
+        match self.room {
+            SHARED => 0,
+            0 => {
+                // SAFETY: the buffer is owned.
+                self.room = self
+                    .data
+                    .map_or(0, |data| unsafe { host::buffer_capacity(data) });
+                self.room
+            }
+            room => room,
         }
-        self.capacity
     }
 
     /// Makes room for `additional` bytes more.
@@ -158,7 +161,7 @@ impl Buffer {
 
     #[cold]
     fn grow(&mut self, wanted: usize) {
-        let capacity = wanted.max(self.capacity.saturating_mul(2)).max(64);
+        let capacity = wanted.max(self.room.saturating_mul(2)).max(64);
         let grown = match self.data {
             // SAFETY: owned alone after `make_unique`; the old pointer is forgotten if a new one comes.
             Some(data) => unsafe { host::buffer_grow(data, self.len, capacity) },
@@ -168,7 +171,7 @@ impl Buffer {
             Some(data) => self.data = Some(data),
             None => no_memory(capacity),
         }
-        self.capacity = capacity;
+        self.room = capacity;
     }
 
     /// Appends `bytes`.
@@ -208,25 +211,23 @@ impl Buffer {
             if unsafe { host::buffer_ref(data) }.is_none() {
                 return Self::from(self.as_slice());
             }
-            self.shared = true;
-            self.capacity = 0;
+            self.room = SHARED;
         }
         Self {
             data: self.data,
             len: self.len,
-            capacity: 0,
-            shared: self.shared,
+            room: if self.is_shared() { SHARED } else { 0 },
         }
     }
 
     /// Whether others may own the same bytes.
     #[must_use]
     pub const fn is_shared(&self) -> bool {
-        self.shared
+        self.room == SHARED
     }
 
     fn make_unique(&mut self) {
-        if !self.shared {
+        if !self.is_shared() {
             return;
         }
         if let Some(data) = self.data {
@@ -236,8 +237,7 @@ impl Buffer {
                 None => no_memory(self.len),
             }
         }
-        self.shared = false;
-        self.capacity = 0;
+        self.room = 0;
     }
 }
 

@@ -53,8 +53,10 @@ pub(crate) struct Answer {
     pub(crate) failure: Option<Reason>,
 }
 
-/// A call that has not been looked at since its answer came, or still waits.
+/// What is known of a call.
 pub(crate) enum Waiting {
+    /// There is none.
+    Vacant,
     /// Sent, not polled yet.
     Sent,
     /// The task of a slot waits.
@@ -65,76 +67,11 @@ pub(crate) enum Waiting {
     Answered(Answer),
 }
 
-/// The open calls of a service, by session.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    /// One of them, so that a service that calls one at a time needs no table.
-    first: Option<(i32, Waiting)>,
-    others: Lazy<CountedMap<i32, Waiting>>,
-}
-
-impl Sessions {
-    #[inline]
-    fn insert(&mut self, session: i32) {
-        if self.first.is_none() {
-            self.first = Some((session, Waiting::Sent));
-        } else {
-            self.others.get().insert(session, Waiting::Sent);
-        }
-    }
-
-    #[inline]
-    fn get_mut(&mut self, session: i32) -> Option<&mut Waiting> {
-        match &mut self.first {
-            Some((first, waiting)) if *first == session => Some(waiting),
-            _ => self.others.if_used()?.get_mut(&session),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn remove(&mut self, session: i32) -> Option<Waiting> {
-        match &self.first {
-            Some((first, _)) if *first == session => self.first.take().map(|(_, waiting)| waiting),
-            _ => self.others.if_used()?.remove(&session),
-        }
-    }
-
-    /// Takes the answer of a session in, if somebody waits for it. Returns whom to wake.
-    #[inline]
-    pub(crate) fn answer(
-        &mut self,
-        session: i32,
-        answer: impl FnOnce() -> Answer,
-    ) -> Option<Waiting> {
-        let waiting = self.get_mut(session)?;
-        if let Waiting::Answered(_) = waiting {
-            return None;
-        }
-        Some(std::mem::replace(waiting, Waiting::Answered(answer())))
-    }
-
-    /// Takes the answer, or leaves the waker.
-    #[inline]
-    fn poll(&mut self, session: i32, waker: &Waker, slot: Option<u32>) -> Polled {
-        let Some(waiting) = self.get_mut(session) else {
-            return Polled::Over(None);
-        };
-        if let Waiting::Answered(_) = waiting {
-            return match self.remove(session) {
-                Some(Waiting::Answered(answer)) => Polled::Over(Some(answer)),
-                _ => Polled::Over(None),
-            };
-        }
-        let new = match (&*waiting, slot) {
-            (_, Some(slot)) => Waiting::Task(slot),
-            (Waiting::Waker(known), None) if known.will_wake(waker) => return Polled::Waits(None),
-            (_, None) => Waiting::Waker(waker.clone()),
-        };
-        match std::mem::replace(waiting, new) {
-            Waiting::Waker(old) => Polled::Waits(Some(old)),
-            _ => Polled::Waits(None),
-        }
-    }
+/// Whom an answer wakes.
+pub(crate) enum Woken {
+    Nobody,
+    Task(u32),
+    Waker(Waker),
 }
 
 /// What became of looking at a call.
@@ -145,12 +82,122 @@ enum Polled {
     Over(Option<Answer>),
 }
 
-enum State {
-    /// It was not sent.
-    NotSent(Box<SendError>),
-    /// Waits for the answer of this session.
-    Open(i32),
-    Done,
+/// The open calls of a service, by session. Answers are moved out by their fields, not as a whole: a whole that was just
+/// written by its fields would have to be waited for.
+pub(crate) struct Sessions {
+    /// One of them, so that a service that calls one at a time needs no table. Its session is 0 when there is none.
+    first: i32,
+    waiting: Waiting,
+    others: Lazy<CountedMap<i32, Waiting>>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            waiting: Waiting::Vacant,
+            others: Lazy::default(),
+        }
+    }
+}
+
+impl Sessions {
+    #[inline]
+    fn insert(&mut self, session: i32) {
+        if self.first == 0 {
+            self.first = session;
+            self.waiting = Waiting::Sent;
+        } else {
+            self.others.get().insert(session, Waiting::Sent);
+        }
+    }
+
+    #[inline]
+    fn find(&mut self, session: i32) -> Option<&mut Waiting> {
+        if self.first == session {
+            return Some(&mut self.waiting);
+        }
+        self.others.if_used()?.get_mut(&session)
+    }
+
+    /// Forgets a call, of which nothing is known any more.
+    #[inline]
+    fn vacate(&mut self, session: i32) {
+        if self.first == session {
+            self.first = 0;
+        } else if let Some(others) = self.others.if_used() {
+            others.remove(&session);
+        }
+    }
+
+    /// Forgets a call. What was known is returned, to be dropped outside the borrow.
+    pub(crate) fn remove(&mut self, session: i32) -> Option<Waiting> {
+        let waiting = std::mem::replace(self.find(session)?, Waiting::Vacant);
+        self.vacate(session);
+        Some(waiting)
+    }
+
+    /// Takes the answer of a session in, if somebody waits for it.
+    #[inline]
+    pub(crate) fn answer(&mut self, session: i32, answer: impl FnOnce() -> Answer) -> Woken {
+        let Some(waiting) = self.find(session) else {
+            return Woken::Nobody;
+        };
+        match *waiting {
+            Waiting::Task(slot) => {
+                *waiting = Waiting::Answered(answer());
+                Woken::Task(slot)
+            }
+            Waiting::Sent => {
+                *waiting = Waiting::Answered(answer());
+                Woken::Nobody
+            }
+            Waiting::Waker(_) => match std::mem::replace(waiting, Waiting::Answered(answer())) {
+                Waiting::Waker(waker) => Woken::Waker(waker),
+                _ => Woken::Nobody,
+            },
+            Waiting::Vacant | Waiting::Answered(_) => Woken::Nobody,
+        }
+    }
+
+    /// Takes the answer, or leaves the waker.
+    #[inline]
+    fn poll(&mut self, session: i32, waker: &Waker, slot: Option<u32>) -> Polled {
+        let Some(waiting) = self.find(session) else {
+            return Polled::Over(None);
+        };
+        if let Waiting::Answered(_) = waiting {
+            let Waiting::Answered(answer) = std::mem::replace(waiting, Waiting::Vacant) else {
+                return Polled::Over(None);
+            };
+            self.vacate(session);
+            return Polled::Over(Some(answer));
+        }
+        match (waiting, slot) {
+            (Waiting::Waker(known), None) if known.will_wake(waker) => Polled::Waits(None),
+            (waiting @ Waiting::Waker(_), slot) => {
+                let new = slot.map_or_else(|| Waiting::Waker(waker.clone()), Waiting::Task);
+                match std::mem::replace(waiting, new) {
+                    Waiting::Waker(old) => Polled::Waits(Some(old)),
+                    _ => Polled::Waits(None),
+                }
+            }
+            (waiting, Some(slot)) => {
+                *waiting = Waiting::Task(slot);
+                Polled::Waits(None)
+            }
+            (waiting, None) => {
+                *waiting = Waiting::Waker(waker.clone());
+                Polled::Waits(None)
+            }
+        }
+    }
+}
+
+/// A call has been sent.
+fn enrol(cx: &Context, session: i32) {
+    let sessions = &cx.shared().tasks().sessions;
+    sessions.with(|sessions| sessions.insert(session));
 }
 
 /// A call on its way: resolves to the answer. The request was sent when this was made; dropping it means that the
@@ -158,29 +205,33 @@ enum State {
 #[must_use = "the answer of a call is what it is made for; to send without one, use `send`"]
 pub struct Call<'cx> {
     cx: &'cx Context,
-    state: State,
+    /// Whose answer is waited for; 0 when the call was not sent, or is over.
+    session: i32,
+    /// Why it was not sent.
+    not_sent: Option<Box<SendError>>,
     callee: Peer,
     timeout: Option<Duration>,
 }
 
 impl<'cx> Call<'cx> {
+    #[inline(always)]
     pub(crate) fn open(
         cx: &'cx Context,
         sent: Result<i32, SendError>,
         callee: Peer,
         timeout: Option<Duration>,
     ) -> Self {
-        let state = match sent {
-            Ok(session) => {
-                let sessions = &cx.shared().tasks().sessions;
-                sessions.with(|sessions| sessions.insert(session));
-                State::Open(session)
-            }
-            Err(error) => State::NotSent(Box::new(error)),
+        let (session, not_sent) = match sent {
+            Ok(session) => (session, None),
+            Err(error) => (0, Some(Box::new(error))),
         };
+        if session != 0 {
+            enrol(cx, session);
+        }
         Self {
             cx,
-            state,
+            session,
+            not_sent,
             callee,
             timeout,
         }
@@ -189,54 +240,54 @@ impl<'cx> Call<'cx> {
     /// The session, if the request was sent and its answer not taken yet.
     #[must_use]
     pub const fn session(&self) -> Option<i32> {
-        match self.state {
-            State::Open(session) => Some(session),
-            _ => None,
+        match self.session {
+            0 => None,
+            session => Some(session),
         }
     }
 
     #[inline]
     fn finish(&mut self, answer: Option<Answer>) -> Result<Reply, CallError> {
-        match answer {
-            Some(Answer {
-                buffer,
-                source,
-                failure: None,
-            }) => Ok(Reply { buffer, source }),
-            answer => Err(self.failure(answer)),
+        // Only what has failed is put together again.
+        let Some(answer) = answer else {
+            return Err(self.failure(None));
+        };
+        let Answer {
+            buffer,
+            source,
+            failure,
+        } = answer;
+        match failure {
+            None => Ok(Reply { buffer, source }),
+            Some(reason) => Err(self.failure(Some((buffer, source, reason)))),
         }
     }
 
     /// The error of a call that is not under way.
     #[cold]
     fn not_sent(&mut self) -> CallError {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::NotSent(error) => CallError::NotSent(*error),
-            _ => panic!("a call was polled after it had ended"),
+        match self.not_sent.take() {
+            Some(error) => CallError::NotSent(*error),
+            None => panic!("a call was polled after it had ended"),
         }
     }
 
     /// The error of a call that was answered by one, or whose service was closed under it.
     #[cold]
-    fn failure(&mut self, answer: Option<Answer>) -> CallError {
+    fn failure(&mut self, answer: Option<(Buffer, Handle, Reason)>) -> CallError {
         let nobody = Peer {
             name: None,
             handle: None,
         };
         let mut callee = std::mem::replace(&mut self.callee, nobody);
-        let source = answer.as_ref().map(|answer| answer.source);
-        callee.handle = callee
-            .handle
-            .or(source.filter(|source| !source.is_system()));
+        let (buffer, source, reason) = answer.unwrap_or_default();
+        if callee.handle.is_none() && !source.is_system() {
+            callee.handle = Some(source);
+        }
         CallError::Failed {
             callee,
-            reason: answer
-                .as_ref()
-                .and_then(|answer| answer.failure)
-                .unwrap_or(Reason::NONE),
-            text: answer
-                .map(|answer| String::from_utf8_lossy(&answer.buffer).into_owned())
-                .unwrap_or_default(),
+            reason,
+            text: String::from_utf8_lossy(&buffer).into_owned(),
             timeout: self.timeout,
         }
     }
@@ -247,9 +298,10 @@ impl Future for Call<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        let State::Open(session) = self.state else {
+        let session = self.session;
+        if session == 0 {
             return Poll::Ready(Err(self.not_sent()));
-        };
+        }
         let tasks = self.cx.shared().tasks();
         let slot = tasks.polling.slot_of(task.waker());
         let polled = tasks
@@ -261,7 +313,7 @@ impl Future for Call<'_> {
                 Poll::Pending
             }
             Polled::Over(answer) => {
-                self.state = State::Done;
+                self.session = 0;
                 Poll::Ready(self.finish(answer))
             }
         }
@@ -269,9 +321,10 @@ impl Future for Call<'_> {
 }
 
 impl Drop for Call<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if let State::Open(session) = self.state {
-            self.cx.shared().discard(Garbage::Session(session));
+        if self.session != 0 {
+            self.cx.shared().discard(Garbage::Session(self.session));
         }
     }
 }

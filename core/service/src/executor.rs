@@ -1,6 +1,7 @@
 //! Runs the tasks of one service in its turns.
 #![allow(unsafe_code)]
 
+mod place;
 mod slots;
 pub(crate) mod wake;
 
@@ -10,7 +11,7 @@ use std::task::{self, Poll};
 
 use skynet_abi as abi;
 
-use crate::call::{Answer, Waiting};
+use crate::call::{Answer, Woken};
 use crate::executor::slots::{Body, Slots};
 use crate::message::{self, Head};
 use crate::raw::RawMessage;
@@ -102,8 +103,8 @@ where
     }
 
     fn stop(&mut self, turn: &Turn) {
-        while let Some(body) = self.slots.take_any() {
-            drop(body);
+        while let Some(task) = self.slots.take_any() {
+            drop(task);
         }
         self.tasks().drop_spawned();
         let requests = &self.tasks().requests;
@@ -139,7 +140,7 @@ where
         }
     }
 
-    fn insert(&mut self, turn: &Turn, body: Body<S, F>) {
+    fn insert(&mut self, turn: &Turn, body: Body<S>) {
         let slot = self.slots.insert(self.cx.shared_arc(), body);
         self.cx.shared().make_ready(turn, slot);
     }
@@ -177,54 +178,58 @@ where
     fn answer(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) -> Option<u32> {
         let failure = (raw.kind() == abi::KIND_ERROR).then(|| raw.reason());
         let shared = self.cx.shared();
-        let waiting = shared.tasks().sessions.with_in(turn, |sessions| {
+        let woken = shared.tasks().sessions.with_in(turn, |sessions| {
             sessions.answer(raw.session(), || Answer {
                 source: raw.source(),
                 buffer: raw.keep_buffer(),
                 failure,
             })
         });
-        match waiting {
-            Some(Waiting::Task(slot)) => return Some(slot),
-            Some(Waiting::Waker(waker)) => waker.wake(),
-            _ => {}
+        match woken {
+            Woken::Task(slot) => Some(slot),
+            Woken::Waker(waker) => {
+                waker.wake();
+                None
+            }
+            Woken::Nobody => None,
         }
-        None
     }
 
     #[inline]
     fn request(&mut self, turn: &Turn, raw: &mut RawMessage<'_>) -> Option<u32> {
-        if let Stage::Running(_) = self.stage {
-            let message = raw.keep();
-            return self.begin(turn, message);
+        match &mut self.stage {
+            Stage::Running(_) => {
+                let request = raw.is_owed().then(|| raw.orphan());
+                self.begin(turn, request, || raw.take())
+            }
+            Stage::Starting(early) => {
+                early.push(raw.keep());
+                None
+            }
+            Stage::Stopped => None,
         }
-        if let Stage::Starting(early) = &mut self.stage {
-            early.push(raw.keep());
-        }
-        None
     }
 
-    /// Makes the task of a request. Returns its slot.
-    #[inline]
-    fn begin(&mut self, turn: &Turn, message: Message) -> Option<u32> {
+    /// Makes the task of a message, and of the call that it is. Returns its slot.
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        turn: &Turn,
+        request: Option<Orphan>,
+        message: impl FnOnce() -> Message,
+    ) -> Option<u32> {
         let this = self.this()?;
         // SAFETY: tasks are dropped before the service: `stop` sees to it, and so does the order of the fields. What is
         // handed out has no lifetime of its own, so the handler can make no use of a longer one.
         let this: &'static Instance<S> = unsafe { &*Arc::as_ptr(this) };
-        let request = message.is_owed().then(|| Orphan {
-            caller: message.source().0,
-            session: message.session(),
-        });
-        match guarded::<S, _>(|| (self.handle)(this, message)) {
-            Ok(future) => {
-                let shared = self.cx.shared_arc();
-                Some(self.slots.insert_request(shared, future, request))
-            }
-            Err(panic) => {
-                self.failed(turn, request, panicked(panic));
-                None
-            }
+        let shared = self.cx.shared_arc();
+        let (slot, place) = self.slots.insert_request(shared, request);
+        // Nothing but the handler's own code comes between a message and its task: it is made where it stays.
+        if let Err(panic) = guarded::<S, _>(|| place.fill(|| (self.handle)(this, message()))) {
+            self.panicked(turn, slot, panic);
+            return None;
         }
+        Some(slot)
     }
 
     fn socket(&mut self, turn: &Turn, head: &Head, buffer: Buffer) {
@@ -352,12 +357,12 @@ where
     #[inline]
     fn poll(&mut self, turn: &Turn, slot: u32) -> Turned {
         let tasks = self.cx.shared().tasks();
-        let Some((body, waker)) = self.slots.begin_poll(tasks, slot) else {
+        let Some((body, request, waker)) = self.slots.begin_poll(tasks, slot) else {
             return Turned::Well;
         };
         let mut task = task::Context::from_waker(waker);
         let polled = match body {
-            Body::Request(place) => match place.as_mut().as_pin_mut() {
+            Body::Request => match request {
                 Some(future) => guarded::<S, _>(|| future.poll(&mut task)),
                 None => return Turned::Well,
             },
@@ -438,7 +443,11 @@ where
         self.insert(turn, Body::Run(task));
         if let Stage::Starting(early) = stage {
             for message in early {
-                if let Some(slot) = self.begin(turn, message) {
+                let request = message.is_owed().then(|| Orphan {
+                    caller: message.source().0,
+                    session: message.session(),
+                });
+                if let Some(slot) = self.begin(turn, request, || message) {
                     self.cx.shared().make_ready(turn, slot);
                 }
             }

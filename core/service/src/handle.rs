@@ -130,6 +130,7 @@ pub struct Peer {
 }
 
 impl From<Destination<'_>> for Peer {
+    #[inline]
     fn from(destination: Destination<'_>) -> Self {
         match destination {
             Destination::Handle(handle) => Self {

@@ -48,8 +48,13 @@ pub struct Message {
 
 impl Message {
     #[inline]
-    pub(crate) fn new(head: Head, buffer: Buffer, name: Option<Box<str>>, owner: Owner) -> Self {
-        let owed = is_request(&head);
+    pub(crate) const fn new(
+        head: Head,
+        buffer: Buffer,
+        name: Option<Box<str>>,
+        owner: Owner,
+        owed: bool,
+    ) -> Self {
         Self {
             head,
             buffer,
@@ -195,13 +200,6 @@ impl Message {
     pub(crate) fn unsettle(&self) {
         self.owed.store(true, Ordering::Relaxed);
     }
-}
-
-/// Whether a message with this head wants an answer of its receiver. What the harbor service carries for others does
-/// too, but its answer comes from elsewhere: that is for the harbor service to arrange.
-#[inline]
-fn is_request(head: &Head) -> bool {
-    head.flags & (abi::FLAG_CALL | abi::FLAG_REPLY) == abi::FLAG_CALL
 }
 
 impl Drop for Message {

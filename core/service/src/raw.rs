@@ -37,6 +37,8 @@ impl<'a> RawMessage<'a> {
     /// `raw` is as the node delivers it, with what it points to.
     #[inline]
     pub(crate) unsafe fn new(raw: &'a abi::Message, owner: &'a Owner) -> Self {
+        // What the harbor service carries for others wants an answer, too, but that comes from elsewhere: it is for the
+        // harbor service to arrange.
         let owed = raw.flags & (abi::FLAG_CALL | abi::FLAG_REPLY) == abi::FLAG_CALL;
         Self {
             raw,
@@ -172,13 +174,25 @@ impl<'a> RawMessage<'a> {
     /// Takes the whole message, with the duty to answer it.
     #[must_use = "dropping a request answers it with an error"]
     pub fn keep(&mut self) -> Message {
-        let name = self.name().map(Box::from);
+        self.take()
+    }
+
+    /// As [`keep`](Self::keep). Always a part of the caller, so that the message is made where it is needed.
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Message {
+        let name = if self.raw.flags & abi::FLAG_BY_NAME == 0 {
+            None
+        } else {
+            self.owned_name()
+        };
         let buffer = self.keep_buffer();
-        let message = Message::new(self.head(), buffer, name, *self.owner);
-        if !std::mem::take(&mut self.owed) {
-            message.settle();
-        }
-        message
+        let owed = std::mem::take(&mut self.owed);
+        Message::new(self.head(), buffer, name, *self.owner, owed)
+    }
+
+    #[cold]
+    fn owned_name(&self) -> Option<Box<str>> {
+        self.name().map(Box::from)
     }
 
     /// The answer is given elsewhere, for example by the service that a raw copy of this request went to. Without
