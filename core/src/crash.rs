@@ -58,7 +58,6 @@ static SECOND_FILE: AtomicI32 = AtomicI32::new(-1);
 ///
 /// The plugin's name is read when the thread crashes, at any time; so it lives for ever, as plugins
 /// do.
-#[inline]
 pub fn enter(handle: u32, plugin: &'static str) -> Record {
     let previous = RUNNING.replace(Record { handle, plugin });
     // The reader is a signal handler on this very thread: what is wanted is only that the compiler
@@ -68,10 +67,23 @@ pub fn enter(handle: u32, plugin: &'static str) -> Record {
 }
 
 /// Notes that the turn begun with [`enter`] is over.
-#[inline]
 pub fn leave(previous: Record) {
     compiler_fence(Ordering::SeqCst);
     RUNNING.set(previous);
+}
+
+/// As [`enter`], for a turn that is not part of another.
+#[inline]
+pub fn enter_turn(handle: u32, plugin: &'static str) {
+    RUNNING.set(Record { handle, plugin });
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Notes that the turn begun with [`enter_turn`] is over.
+#[inline]
+pub fn leave_turn() {
+    compiler_fence(Ordering::SeqCst);
+    RUNNING.set(NOTHING);
 }
 
 /// Sets the handler of the fatal signals (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) for the whole

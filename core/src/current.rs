@@ -43,11 +43,11 @@ pub(crate) fn turn<R>(
 ) -> R {
     SERVICE.set(Some(service));
     if let Some(seat) = seat {
-        seat.enter(handle, plugin);
+        seat.set_running(handle, plugin);
     }
-    let record = crash::enter(handle, plugin.name);
+    crash::enter_turn(handle, plugin.name);
     let result = body();
-    crash::leave(record);
+    crash::leave_turn();
     SERVICE.set(None);
     result
 }

@@ -105,6 +105,7 @@ impl Mailbox {
     }
 
     /// Admits `letter`, unless the mailbox is closed or holds `limit` messages or more (0: no limit).
+    #[inline]
     pub(crate) fn push(&self, letter: Letter, limit: u32) -> Push {
         let envelope = letter.into_raw().as_ptr();
         let mut word = self.word.load(Ordering::Relaxed);
@@ -115,14 +116,17 @@ impl Mailbox {
             if limit != 0 && count(word) >= limit.min(LIMIT_MAX) as usize {
                 return Push::Full(take(envelope));
             }
-            // SAFETY: the envelope is ours until the exchange succeeds.
-            unsafe { (*envelope).next = link(word) };
-            let lone = if word.addr() & SCHEDULED == 0 {
-                LONE
+            let new = if word.addr() & SCHEDULED == 0 {
+                // Who rests has no messages.
+                debug_assert!(word.is_null());
+                // SAFETY: the envelope is ours until the exchange succeeds.
+                unsafe { (*envelope).next = ptr::null_mut() };
+                tagged(envelope, 1, SCHEDULED | LONE)
             } else {
-                0
+                // SAFETY: as above.
+                unsafe { (*envelope).next = link(word) };
+                tagged(envelope, (count(word) + 1).min(COUNT_MAX), SCHEDULED)
             };
-            let new = tagged(envelope, (count(word) + 1).min(COUNT_MAX), SCHEDULED | lone);
             // Release: the consumer, which takes with Acquire, sees the message. Later exchanges by other senders
             // continue this release sequence, as do ours that of the consumer's last `rest`.
             match self

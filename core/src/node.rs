@@ -133,6 +133,7 @@ impl Node {
     }
 
     /// Queues a service that was just marked scheduled.
+    #[inline]
     pub(crate) fn schedule(&self, service: Runnable) {
         if let Some(service) = crate::worker::queue_locally(service) {
             self.inject(service);
@@ -140,6 +141,7 @@ impl Node {
     }
 
     /// Queues a service for whichever worker is free.
+    #[cold]
     pub(crate) fn inject(&self, service: Runnable) {
         self.wake(self.scheduler.inject(service));
     }

@@ -146,16 +146,21 @@ impl Seat {
     }
 
     /// Notes whose code runs from here on; returns whose ran before.
-    #[inline]
     pub(crate) fn enter(&self, service: u32, plugin: &'static PluginInfo) -> Running {
         let before = Running {
             service: self.service.load(Ordering::Relaxed),
             plugin: self.plugin.load(Ordering::Relaxed),
         };
+        self.set_running(service, plugin);
+        before
+    }
+
+    /// Notes whose code runs from here on.
+    #[inline]
+    pub(crate) fn set_running(&self, service: u32, plugin: &'static PluginInfo) {
         self.service.store(service, Ordering::Relaxed);
         self.plugin
             .store(ptr::from_ref(plugin).cast_mut(), Ordering::Relaxed);
-        before
     }
 
     /// The code noted by [`enter`](Self::enter) has returned to what it was called from.

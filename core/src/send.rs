@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use skynet_abi::{
-    FLAG_CALL, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_HARBOR, KIND_RESPONSE, KIND_SYSTEM,
-    Message, NAME_SIZE, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NOT_FOUND,
+    FLAG_BY_NAME, FLAG_CALL, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_HARBOR, KIND_RESPONSE,
+    KIND_SYSTEM, Message, NAME_SIZE, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NOT_FOUND,
     STATUS_WRONG_TURN,
 };
 
@@ -249,6 +249,36 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// Who gets a message that asks for nothing but to be delivered: to a handle of this node, no call, no answer.
+#[inline]
+pub(crate) fn plain_receiver(message: &Message) -> Option<&'static Service> {
+    let special = message.flags & (FLAG_BY_NAME | SENDER_FLAGS);
+    if special != 0 || message.session != 0 || message.kind > KIND_LAST {
+        return None;
+    }
+    node().registry.find(message.destination)
+}
+
+/// Sends a message to its [`plain_receiver`], in the turn of `sender`.
+#[inline]
+pub(crate) fn send_plain(
+    sender: &'static Service,
+    receiver: &'static Service,
+    message: &Message,
+    mut letter: Letter,
+) -> Result<(), Refused> {
+    letter.source = sender.handle();
+    letter.destination = message.destination;
+    letter.session = 0;
+    letter.kind = message.kind as u16;
+    letter.reason = message.reason as u16;
+    letter.trace = message.trace;
+    letter.deadline = message.deadline;
+    letter.value = 0;
+    add_own(&sender.usage.sent, 1);
+    push(receiver, letter, true)
+}
+
 /// Notes with a local caller that `callee` must answer; returns who had to before.
 fn redirect(caller: u32, session: i32, callee: u32) -> Option<u32> {
     node()
@@ -259,7 +289,7 @@ fn redirect(caller: u32, session: i32, callee: u32) -> Option<u32> {
         .redirect(session, callee)
 }
 
-#[inline]
+#[inline(always)]
 fn push(service: &'static Service, letter: Letter, limited: bool) -> Result<(), Refused> {
     match service.push(letter, limited) {
         Push::Delivered => Ok(()),

@@ -250,6 +250,7 @@ impl Service {
     }
 
     /// Admits a message; ordinary ones only below the service's limit.
+    #[inline]
     pub(crate) fn push(&self, letter: Letter, limited: bool) -> Push {
         let limit = if limited {
             self.limit.load(Ordering::Relaxed)

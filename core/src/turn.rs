@@ -128,6 +128,7 @@ struct Handled {
 }
 
 /// A service in its turn, and where that is.
+#[derive(Clone, Copy)]
 struct Receiver {
     service: &'static Service,
     context: Context,
@@ -147,24 +148,27 @@ fn deliver_some(receiver: &Receiver, budget: u32) -> Handled {
         return handled;
     }
     // SAFETY: between two deliveries nobody else uses the turn.
-    if unsafe { service.turn() }.pending.is_empty() {
-        if let Some(letter) = service.mailbox().lone() {
-            receiver.take(letter);
-            return Handled {
-                messages: 1,
-                lone: true,
-            };
-        }
+    let mut next = if unsafe { service.turn() }.pending.is_empty() {
+        let lone = service.mailbox().lone();
+        handled.lone = lone.is_some();
+        lone.or_else(|| {
+            // SAFETY: as above.
+            let turn = unsafe { service.turn() };
+            put_pending(service, turn, service.mailbox().take());
+            turn.pending.next()
+        })
+    } else {
         // SAFETY: as above.
-        put_pending(service, unsafe { service.turn() }, service.mailbox().take());
-    }
-    while handled.messages < budget && !service.is_ending() {
-        // SAFETY: as above.
-        let Some(letter) = unsafe { service.turn() }.pending.next() else {
-            break;
-        };
+        unsafe { service.turn() }.pending.next()
+    };
+    while let Some(letter) = next {
         receiver.take(letter);
         handled.messages += 1;
+        if handled.lone || handled.messages == budget || service.is_ending() {
+            break;
+        }
+        // SAFETY: as above.
+        next = unsafe { service.turn() }.pending.next();
     }
     handled
 }
@@ -193,7 +197,7 @@ fn warn_of_overload(service: &Service, turn: &mut Turn, waiting: u32) {
 
 impl Receiver {
     /// Delivers one message, or does what else it asks for.
-    #[inline]
+    #[inline(always)]
     fn take(&self, letter: Letter) {
         if let Some(seat) = self.seat {
             seat.source.store(letter.source, Ordering::Relaxed);
@@ -209,7 +213,8 @@ impl Receiver {
         }
     }
 
-    fn take_special(&self, mut letter: Letter) {
+    #[inline(never)]
+    fn take_special(self, mut letter: Letter) {
         let (service, context) = (self.service, self.context);
         let flags = u32::from(letter.flags);
         if letter.destination != context.handle && !is_harbor(context.handle) {
@@ -246,7 +251,7 @@ impl Receiver {
         self.deliver(letter, name.as_deref());
     }
 
-    #[inline]
+    #[inline(always)]
     fn deliver(&self, letter: Letter, name: Option<&[u8; NAME_SIZE]>) {
         let mut message = letter.message();
         if let Some(name) = name {

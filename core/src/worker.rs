@@ -40,6 +40,7 @@ pub(crate) fn start() -> io::Result<bool> {
 }
 
 /// Queues a service with the worker that this thread is, or gives it back when the thread is none.
+#[inline]
 pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
     let Some(seat) = current::seat() else {
         return Some(service);

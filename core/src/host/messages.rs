@@ -11,9 +11,10 @@ use skynet_abi::{
 
 use super::{MAX_PAYLOAD, bytes, owned, with_own_turn, with_sender, write};
 use crate::buffer::{Buffer, Letter};
+use crate::current;
 use crate::end;
 use crate::node::node;
-use crate::send::{self, Destination, Outgoing};
+use crate::send::{self, Destination, Outgoing, Refused};
 
 /// Longer names cannot exist.
 const MAX_NAME: u32 = 255;
@@ -51,7 +52,7 @@ fn check_payload(message: &Message) -> Result<(), i32> {
 ///
 /// # Safety
 /// As the ABI says of sent messages.
-#[inline]
+#[inline(always)]
 unsafe fn letter(message: &Message) -> Result<Letter, i32> {
     check_payload(message)?;
     if message.flags & FLAG_OWNED == 0 {
@@ -99,6 +100,39 @@ pub(super) unsafe extern "C" fn send(
     let Some(message) = (unsafe { message.as_ref() }) else {
         return STATUS_INVALID;
     };
+    if let Some(service) = current::service_of(context)
+        && let Some(receiver) = send::plain_receiver(message)
+    {
+        // SAFETY: passed on.
+        let letter = match unsafe { letter(message) } {
+            Ok(letter) => letter,
+            Err(status) => return status,
+        };
+        return match send::send_plain(service, receiver, message, letter) {
+            Ok(()) => {
+                // SAFETY: the plugin vouches for the place, by the ABI.
+                unsafe { write(session, 0) };
+                STATUS_OK
+            }
+            Err(refused) => give_back(message, refused),
+        };
+    }
+    // SAFETY: passed on.
+    unsafe { send_special(context, message, session) }
+}
+
+/// The message is the plugin's again, if it was.
+#[cold]
+fn give_back(message: &Message, (status, letter): Refused) -> i32 {
+    if message.flags & FLAG_OWNED != 0 {
+        let _ = letter.into_buffer().into_raw();
+    }
+    status
+}
+
+/// # Safety
+/// As [`send`].
+unsafe fn send_special(context: Context, message: &Message, session: *mut i32) -> i32 {
     with_sender(context, |sender| {
         // SAFETY: passed on.
         let mut outgoing = match unsafe { destination(message) } {
@@ -116,13 +150,7 @@ pub(super) unsafe extern "C" fn send(
                 unsafe { write(session, number) };
                 STATUS_OK
             }
-            Err((status, letter)) => {
-                if message.flags & FLAG_OWNED != 0 {
-                    // It is the plugin's again.
-                    let _ = letter.into_buffer().into_raw();
-                }
-                status
-            }
+            Err(refused) => give_back(message, refused),
         }
     })
 }
