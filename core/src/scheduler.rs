@@ -182,6 +182,14 @@ impl Seat {
         }
     }
 
+    /// How many services wait here. For its owner this costs no fence.
+    ///
+    /// # Safety
+    /// The calling thread sits on this seat.
+    pub(crate) unsafe fn own_waiting(&self) -> usize {
+        self.queue.0.len() + usize::from(!self.slot.is_empty())
+    }
+
     /// How many services wait here, roughly.
     pub(crate) fn waiting(&self) -> usize {
         self.stealer.len() + usize::from(!self.slot.is_empty())

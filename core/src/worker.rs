@@ -132,7 +132,8 @@ impl Worker {
 
     /// Wakes a sleeper when there is work for two.
     fn share(&self) {
-        if self.node.scheduler.sleepers.has_any() && self.seat.waiting() >= 2 {
+        // SAFETY: as in `pop`.
+        if self.node.scheduler.sleepers.has_any() && unsafe { self.seat.own_waiting() } >= 2 {
             self.node.share();
         }
     }
