@@ -15,7 +15,10 @@ use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt as _;
 use skynet_core::config::Config;
 
+mod answer;
+
 use crate::{EXIT_USAGE, say, told};
+use answer::Answer;
 
 const HELP: &str = "\
 Talks to a running node.
@@ -74,13 +77,13 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     }
     let folder = folder.map_or_else(the_only_node, Ok)?;
     let answer = ask(&folder.join(SOCKET), &words.join(" "))?;
-    match answer.split_once('\n') {
-        Some(("ok", text)) => {
+    match Answer::parse(&answer) {
+        Some(Answer::Done(text)) => {
             say(text);
             Ok(ExitCode::SUCCESS)
         }
-        Some(("error", text)) => Err(anyhow!("{}", text.trim_end())),
-        _ => bail!("the node did not answer in full"),
+        Some(Answer::Failed(text)) => Err(anyhow!("{text}")),
+        None => bail!("the node did not answer in full"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lines that clients send.
 
-use crate::text;
+use super::text;
 
 /// Bytes of the longest line that a client may send.
 pub(crate) const MAX_LINE: usize = 1024;

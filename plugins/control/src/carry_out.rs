@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use skynet_service::{CallError, Context, Error, Handle, KIND_LUA, KIND_TEXT, Result};
 
-use crate::inbox::Answer;
+use crate::line::Answer;
 use crate::request::Request;
 use crate::values;
 

@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 
 use skynet_service::log;
 
-use crate::inbox::{Answer, Inbox, Job};
+use crate::inbox::{Inbox, Job};
+use crate::line::{Answer, Assembly, Line, encode};
 use crate::request::Request;
 
 /// Clients at once.
 const MAX_CLIENTS: usize = 16;
-/// The longest request.
-const MAX_LINE: usize = 64 << 10;
 /// How long a client may take to say what it wants, and to read the answer.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request may take. A launch that takes longer goes on, unwatched.
@@ -117,17 +116,8 @@ fn serve(mut stream: UnixStream, inbox: &Inbox) -> io::Result<()> {
     }
 }
 
-/// What a client has sent.
-#[derive(Debug, PartialEq, Eq)]
-enum Line {
-    Complete(String),
-    Refused(String),
-    /// It has closed without a word.
-    Gone,
-}
-
 fn read_line(stream: &mut UnixStream, deadline: Instant) -> io::Result<Line> {
-    let mut line = Vec::new();
+    let mut line = Assembly::default();
     let mut piece = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -136,24 +126,14 @@ fn read_line(stream: &mut UnixStream, deadline: Instant) -> io::Result<Line> {
         }
         stream.set_read_timeout(Some(left))?;
         let count = match stream.read(&mut piece) {
-            Ok(0) if line.is_empty() => return Ok(Line::Gone),
-            Ok(0) => return Ok(Line::Refused("the request has no line feed".to_owned())),
+            Ok(0) => return Ok(line.end()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if is_timeout(&error) => return Ok(too_slow()),
             Err(error) => return Err(error),
         };
-        let end = piece[..count].iter().position(|&byte| byte == b'\n');
-        line.extend_from_slice(&piece[..end.unwrap_or(count)]);
-        if line.len() > MAX_LINE {
-            let reason = format!("the request is longer than {MAX_LINE} bytes");
-            return Ok(Line::Refused(reason));
-        }
-        if end.is_some() {
-            return Ok(match String::from_utf8(line) {
-                Ok(line) => Line::Complete(line),
-                Err(_) => Line::Refused("the request is not UTF-8".to_owned()),
-            });
+        if let Some(line) = line.add(&piece[..count]) {
+            return Ok(line);
         }
     }
 }
@@ -192,16 +172,7 @@ fn ask(inbox: &Inbox, request: Request) -> Answer {
 }
 
 fn answer(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
-    let (word, text) = match answer {
-        Ok(text) => ("ok", text),
-        Err(text) => ("error", text),
-    };
-    let end = if text.is_empty() || text.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    write(stream, format!("{word}\n{text}{end}").as_bytes())
+    write(stream, encode(answer).as_bytes())
 }
 
 /// Writes all, in the time that a client has for it.
@@ -227,6 +198,7 @@ mod tests {
     use std::net::Shutdown;
 
     use super::*;
+    use crate::line::MAX_LINE;
 
     /// What `serve` answers to `request`, with nobody behind the inbox.
     fn exchange(request: &[u8]) -> String {

@@ -5,10 +5,8 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use crate::line::Answer;
 use crate::request::Request;
-
-/// What a request is answered: a text, or what went wrong.
-pub(crate) type Answer = Result<String, String>;
 
 /// Work for the service.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod carry_out;
 mod clients;
 mod door;
 mod inbox;
+mod line;
 mod request;
 mod values;
 
