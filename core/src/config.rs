@@ -22,6 +22,9 @@ mod keys;
 mod typo;
 mod value;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +38,8 @@ use std::time::Duration;
 use log::LevelFilter;
 
 pub use error::{ConfigError, Place, Warning};
+
+use file::Sources;
 
 /// The name, and the last part of the run folder, of a node without a configuration file.
 const BARE_NAME: &str = "skynet";
@@ -170,8 +175,15 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(path: impl AsRef<Path>, text: &str) -> Result<Loaded, ConfigError> {
-        let path = path.as_ref();
-        let contents = file::Contents::parse(path, text, &|name| std::env::var_os(name))?;
+        let process = Sources {
+            lookup: &|name| std::env::var_os(name),
+            read: &|file| fs::read_to_string(file),
+        };
+        Self::parse_with(path.as_ref(), text, process)
+    }
+
+    fn parse_with(path: &Path, text: &str, sources: Sources<'_>) -> Result<Loaded, ConfigError> {
+        let contents = file::Contents::parse(path, text, sources)?;
         let mut config = Self::named(&stem(path));
         for (key, entry) in &contents.entries {
             match keys::find(key) {

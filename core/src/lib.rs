@@ -26,6 +26,9 @@ pub mod daemon;
 mod end;
 pub mod env;
 mod fence;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod hash;
 mod host;
 mod journal;

@@ -30,6 +30,8 @@ mod cpath;
 mod elf;
 mod error;
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod identity;
 mod image;
 mod library;

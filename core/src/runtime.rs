@@ -176,7 +176,7 @@ fn lock_run_folder(folder: &Path) -> Result<File, StartError> {
     }
 }
 
-fn build(config: Config) -> Result<&'static Node, StartError> {
+pub(crate) fn build(config: Config) -> Result<&'static Node, StartError> {
     journal::LEVEL.store(config.loglevel as u32, Ordering::Relaxed);
     let loader = Loader::new(
         &config.cpath.join(";"),

@@ -29,6 +29,8 @@ mod connect;
 mod deadline;
 mod entry;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod listen;
 mod os;
 mod part;

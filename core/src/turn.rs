@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use skynet_abi::{
     Context, DELIVER_FAILED, DELIVER_KEEP, DELIVER_RELEASE, FLAG_BY_NAME, FLAG_CALL, FLAG_REPLY,
-    FLAG_SHARED, KIND_SOCKET, NAME_SIZE, REASON_PANICKED, REASON_UNKNOWN, SOCKET_DATA, SOCKET_UDP,
+    FLAG_SHARED, KIND_SOCKET, Message, NAME_SIZE, REASON_PANICKED, REASON_UNKNOWN, SOCKET_DATA,
+    SOCKET_UDP,
 };
 
 use crate::accounting::Stopwatch;
@@ -253,12 +254,7 @@ impl Receiver {
 
     #[inline(always)]
     fn deliver(&self, letter: Letter, name: Option<&[u8; NAME_SIZE]>) {
-        let mut message = letter.message();
-        if let Some(name) = name {
-            message.flags |= FLAG_BY_NAME;
-            message.name = name.as_ptr();
-            message.name_len = NAME_SIZE as u32;
-        }
+        let message = view(&letter, name);
         // Before the call, because a service that keeps its payload may have sent it on or freed it when the call
         // returns.
         let lent = letter.lend(self.context.handle);
@@ -296,6 +292,18 @@ impl Receiver {
             },
         );
     }
+}
+
+/// What a receiver sees of a letter, whose name has been [taken](Letter::take_name) out.
+#[inline]
+pub(crate) fn view(letter: &Letter, name: Option<&[u8; NAME_SIZE]>) -> Message {
+    let mut message = letter.message();
+    if let Some(name) = name {
+        message.flags |= FLAG_BY_NAME;
+        message.name = name.as_ptr();
+        message.name_len = NAME_SIZE as u32;
+    }
+    message
 }
 
 /// Whether the socket goes on reading only when such events are handled.

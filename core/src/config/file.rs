@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -28,6 +29,15 @@ pub(super) struct Entry {
 /// Settings by flattened key.
 pub(super) type Entries = BTreeMap<String, Entry>;
 
+/// Where variables and included files come from: the process and its disk, or somebody's own.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    /// Looks a variable up.
+    pub(super) lookup: Lookup<'a>,
+    /// Reads a file.
+    pub(super) read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
 /// What a file and its includes say.
 #[derive(Debug)]
 pub(super) struct Contents {
@@ -39,9 +49,13 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Parses `text`, the contents of `path`, and reads what it includes.
-    pub(super) fn parse(path: &Path, text: &str, lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+    pub(super) fn parse(
+        path: &Path,
+        text: &str,
+        sources: Sources<'_>,
+    ) -> Result<Self, ConfigError> {
         let mut reader = Reader {
-            lookup,
+            sources,
             open: Vec::new(),
             files: Vec::new(),
         };
@@ -54,7 +68,7 @@ impl Contents {
 }
 
 struct Reader<'a> {
-    lookup: Lookup<'a>,
+    sources: Sources<'a>,
     /// The files whose includes are being followed, outermost first.
     open: Vec<PathBuf>,
     files: Vec<PathBuf>,
@@ -66,7 +80,7 @@ impl Reader<'_> {
         if !self.files.iter().any(|file| file == path) {
             self.files.push(path.to_owned());
         }
-        let text = expand(text, self.lookup).map_err(|failure| {
+        let text = expand(text, self.sources.lookup).map_err(|failure| {
             let place = Place {
                 file: path.to_owned(),
                 line: failure.line,
@@ -102,7 +116,7 @@ impl Reader<'_> {
         if self.open.contains(&identity(&file)) {
             return Err(ConfigError::IncludeCycle { place, file });
         }
-        match fs::read_to_string(&file) {
+        match (self.sources.read)(&file) {
             Ok(text) => self.parse(&file, &text),
             Err(source) => Err(ConfigError::Read {
                 file,

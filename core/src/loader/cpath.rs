@@ -103,7 +103,7 @@ fn expand(paths: Vec<PathBuf>, part: Component<'_>, folders: &mut Vec<PathBuf>) 
 }
 
 /// Whether `name` is `pattern` with something for each `?`.
-fn matches(pattern: &OsStr, name: &OsStr) -> bool {
+pub(super) fn matches(pattern: &OsStr, name: &OsStr) -> bool {
     fn matches(pattern: &[u8], name: &[u8]) -> bool {
         let Some(mark) = pattern.iter().position(|&byte| byte == b'?') else {
             return pattern == name;

@@ -470,7 +470,7 @@ fn reachable(local: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
 }
 
 /// An address as it comes with a datagram.
-fn encode(address: SocketAddr) -> SmallVec<[u8; 19]> {
+pub(super) fn encode(address: SocketAddr) -> SmallVec<[u8; 19]> {
     let mut blob = SmallVec::new();
     match address {
         SocketAddr::V4(v4) => {
@@ -487,7 +487,8 @@ fn encode(address: SocketAddr) -> SmallVec<[u8; 19]> {
     blob
 }
 
-fn decode(blob: &[u8]) -> Option<SocketAddr> {
+/// The address that [`encode`] has written.
+pub(super) fn decode(blob: &[u8]) -> Option<SocketAddr> {
     let (&[protocol, high, low], ip) = blob.split_first_chunk()?;
     let ip: IpAddr = match protocol {
         IPV4 => <[u8; 4]>::try_from(ip).ok()?.into(),
