@@ -51,7 +51,8 @@ pub struct Host {
     /// Adds one ownership. From then on the payload is read-only for everybody. Returns `data`. *Any thread.*
     pub buffer_ref: Option<unsafe extern "C" fn(data: *mut u8) -> *mut u8>,
     /// Turns one ownership into sole ownership: returns `data` itself if nobody else has it, else gives that up and
-    /// returns a copy of its first `len` bytes. Null (and nothing given up) when out of memory. *Any thread.*
+    /// returns a copy of its first `len` bytes. Null (and nothing given up) when out of memory, or when the buffer is
+    /// shorter than `len`. *Any thread.*
     pub buffer_unique: Option<unsafe extern "C" fn(data: *mut u8, len: usize) -> *mut u8>,
 
     // Messages.

@@ -65,6 +65,10 @@ pub(super) unsafe extern "C" fn buffer_unique(data: *mut u8, len: usize) -> *mut
     };
     // SAFETY: the plugin owns it, by the ABI.
     let buffer = unsafe { owned(data) };
+    if len > buffer.capacity() {
+        let _ = buffer.into_raw();
+        return ptr::null_mut();
+    }
     // SAFETY: `len` bytes were written, by the ABI.
     match unsafe { buffer.unique(len) } {
         Ok(unique) => unique.into_raw().as_ptr(),
@@ -72,5 +76,28 @@ pub(super) unsafe extern "C" fn buffer_unique(data: *mut u8, len: usize) -> *mut
             let _ = shared.into_raw();
             ptr::null_mut()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_beyond_the_capacity_are_refused() {
+        // SAFETY: any capacity may be asked for.
+        let data = unsafe { buffer_alloc(8) };
+        // SAFETY: a live buffer.
+        assert!(unsafe { buffer_grow(data, 9, 16) }.is_null());
+        // SAFETY: a live buffer.
+        assert_eq!(unsafe { buffer_ref(data) }, data);
+        for len in [9, usize::MAX] {
+            // SAFETY: a live buffer, of which nothing was given up.
+            assert!(unsafe { buffer_unique(data, len) }.is_null());
+        }
+        // SAFETY: one of two ownerships.
+        unsafe { buffer_free(data) };
+        // SAFETY: the other one.
+        unsafe { buffer_free(data) };
     }
 }

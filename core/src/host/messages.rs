@@ -70,6 +70,10 @@ unsafe fn owned_letter(message: &Message) -> Result<Letter, i32> {
     let data = NonNull::new(message.data).ok_or(STATUS_INVALID)?;
     // SAFETY: the plugin owns it, by the ABI.
     let buffer = unsafe { owned(data) };
+    if message.len > buffer.capacity() {
+        let _ = buffer.into_raw();
+        return Err(STATUS_INVALID);
+    }
     if buffer.is_shared() {
         let payload = buffer.share();
         return match Letter::shared(buffer, message.len) {
@@ -83,10 +87,6 @@ unsafe fn owned_letter(message: &Message) -> Result<Letter, i32> {
                 Err(STATUS_NO_MEMORY)
             }
         };
-    }
-    if message.len > buffer.capacity() {
-        let _ = buffer.into_raw();
-        return Err(STATUS_INVALID);
     }
     Ok(Letter::from_buffer(buffer, message.len))
 }
@@ -252,4 +252,34 @@ pub(super) unsafe extern "C" fn node_lost(
         unsafe { write(failed, count) };
         STATUS_OK
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_sent_than_a_buffer_holds() {
+        let buffer = Buffer::concat(&[b"12345678"]).unwrap();
+        let check = |buffer: &Buffer, len: usize| {
+            let message = Message {
+                data: buffer.as_ptr(),
+                len,
+                flags: FLAG_OWNED,
+                ..Message::EMPTY
+            };
+            // SAFETY: a live buffer of which this thread owns a count; on an error it keeps it.
+            unsafe { letter(&message) }.map(|letter| letter.payload().to_vec())
+        };
+        for len in [9, 1 << 30, MAX_PAYLOAD] {
+            assert_eq!(check(&buffer, len), Err(STATUS_INVALID));
+        }
+        let _ = buffer.share().into_raw();
+        for len in [9, 1 << 30, MAX_PAYLOAD] {
+            assert_eq!(check(&buffer, len), Err(STATUS_INVALID));
+        }
+        // The letter takes the count that was shared.
+        assert_eq!(check(&buffer, 8), Ok(b"12345678".to_vec()));
+        assert!(!buffer.is_shared());
+    }
 }
