@@ -77,6 +77,13 @@ pub enum ConfigError {
         /// The file that is already being read.
         file: PathBuf,
     },
+    /// More includes than are followed, most likely because files include each other several times over.
+    TooManyIncludes {
+        /// The `include` that is one too many.
+        place: Place,
+        /// The number that is followed.
+        limit: usize,
+    },
     /// One file sets one key twice, for instance as `"gate.port"` and as `port` below `[gate]`.
     Duplicate {
         /// The second of them.
@@ -140,6 +147,13 @@ impl fmt::Display for ConfigError {
                     f,
                     "{place}: includes {}, which is being read already",
                     file.display()
+                )
+            }
+            Self::TooManyIncludes { place, limit } => {
+                write!(
+                    f,
+                    "{place}: one include too many: at most {limit} are followed, \
+                     those of included files included"
                 )
             }
             Self::Duplicate { place, key, first } => {

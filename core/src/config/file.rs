@@ -16,6 +16,8 @@ use super::value::Value;
 /// The key that names further files.
 const INCLUDE: &str = "include";
 const INCLUDE_WANTED: &str = "the name of a file, or a list of names";
+/// The most includes that are followed. Files that include each other several times over would take for ever.
+const MOST_INCLUDES: usize = 1000;
 
 /// One setting.
 #[derive(Clone, Debug)]
@@ -57,6 +59,7 @@ impl Contents {
         let mut reader = Reader {
             sources,
             open: Vec::new(),
+            followed: 0,
             files: Vec::new(),
         };
         let entries = reader.parse(path, text)?;
@@ -71,6 +74,8 @@ struct Reader<'a> {
     sources: Sources<'a>,
     /// The files whose includes are being followed, outermost first.
     open: Vec<PathBuf>,
+    /// Includes that were followed.
+    followed: usize,
     files: Vec<PathBuf>,
 }
 
@@ -115,6 +120,11 @@ impl Reader<'_> {
         let file = from.parent().unwrap_or(Path::new("")).join(name);
         if self.open.contains(&identity(&file)) {
             return Err(ConfigError::IncludeCycle { place, file });
+        }
+        self.followed += 1;
+        if self.followed > MOST_INCLUDES {
+            let limit = MOST_INCLUDES;
+            return Err(ConfigError::TooManyIncludes { place, limit });
         }
         match (self.sources.read)(&file) {
             Ok(text) => self.parse(&file, &text),

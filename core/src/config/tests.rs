@@ -528,6 +528,30 @@ fn mistakes_in_includes_are_told_where_they_are() {
 }
 
 #[test]
+fn includes_are_followed_so_many_times_and_no_more() {
+    let times = |name: &str, count| format!("include = [{}]", format!("\"{name}\",").repeat(count));
+    let folder = Folder::with(&[
+        ("most.toml", &times("empty.toml", 1000)),
+        ("more.toml", &times("empty.toml", 1001)),
+        ("squared.toml", &times("forty.toml", 40)),
+        ("forty.toml", &times("empty.toml", 40)),
+        ("empty.toml", ""),
+    ]);
+    assert!(folder.load("most.toml").is_ok());
+    let too_many = |file: &str| {
+        format!(
+            "{file}:1: one include too many: at most 1000 are followed, \
+             those of included files included"
+        )
+    };
+    assert_eq!(folder.load("more.toml").unwrap_err(), too_many("more.toml"));
+    assert_eq!(
+        folder.load("squared.toml").unwrap_err(),
+        too_many("forty.toml")
+    );
+}
+
+#[test]
 fn misspelt_keys_are_warned_about_and_kept() {
     let loaded = load("gretting = \"hi\"\n\nthred = 4\n[gate]\nthred = 1");
     let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();

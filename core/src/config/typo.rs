@@ -25,7 +25,10 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
         return None;
     }
     let key = key.to_lowercase();
+    let len = key.chars().count();
     keys::names()
+        // Letters that are too many or too few are slips too: a very long key is like none, at once.
+        .filter(|name| len.abs_diff(name.len()) <= tolerance(name))
         .map(|name| (distance(&key, name), name))
         .filter(|(distance, name)| *distance <= tolerance(name))
         .min()
