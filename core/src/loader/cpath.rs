@@ -104,19 +104,29 @@ fn expand(paths: Vec<PathBuf>, part: Component<'_>, folders: &mut Vec<PathBuf>) 
 
 /// Whether `name` is `pattern` with something for each `?`.
 pub(super) fn matches(pattern: &OsStr, name: &OsStr) -> bool {
-    fn matches(pattern: &[u8], name: &[u8]) -> bool {
-        let Some(mark) = pattern.iter().position(|&byte| byte == b'?') else {
-            return pattern == name;
-        };
-        let (head, tail) = (&pattern[..mark], &pattern[mark + 1..]);
-        let Some(rest) = name.strip_prefix(head) else {
+    let mut parts = pattern.as_bytes().split(|&byte| byte == b'?');
+    let head = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.as_bytes().strip_prefix(head) else {
+        return false;
+    };
+    let Some(tail) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    // Each part as early as it comes behind something leaves the most for those behind it.
+    for part in parts {
+        let Some(end) = end_of(part, rest) else {
             return false;
         };
-        (1..=rest.len()).any(|taken| matches(tail, &rest[taken..]))
+        rest = &rest[end..];
     }
-    // More than a few marks in one component would take exponential time, and make no sense.
-    let marks = pattern.as_bytes().iter().filter(|&&b| b == b'?').count();
-    marks <= 4 && matches(pattern.as_bytes(), name.as_bytes())
+    rest.len() > tail.len() && rest.ends_with(tail)
+}
+
+/// Where `part` ends in `text`, of which it leaves at least one byte in front.
+fn end_of(part: &[u8], text: &[u8]) -> Option<usize> {
+    let starts = 1..=text.len().checked_sub(part.len())?;
+    let mut starts = starts.filter(|&start| text[start..].starts_with(part));
+    starts.next().map(|start| start + part.len())
 }
 
 #[cfg(test)]
@@ -153,5 +163,22 @@ mod tests {
         check("?-?.so", "a-b.so", true);
         check("?-?.so", "ab.so", false);
         check("?", "a.so", true);
+        check("a.so", "a.so", true);
+        check("a.so", "a.sox", false);
+        check("?-?-?.so", "a--b-c.so", true);
+        check("?-?-?.so", "a-b.so", false);
+        check("??.so", "ab.so", true);
+        check("??.so", "a.so", false);
+        check("?a?a", "xaxa", true);
+        check("?a?a", "xaa", false);
+    }
+
+    #[test]
+    fn many_marks_take_no_time() {
+        let name = "a".repeat(255);
+        let pattern = "?a".repeat(100) + "?b";
+        assert!(!matches(OsStr::new(&pattern), OsStr::new(&name)));
+        let pattern = "?a".repeat(100) + "?a";
+        assert!(matches(OsStr::new(&pattern), OsStr::new(&name)));
     }
 }

@@ -263,5 +263,7 @@ fn relocated<'data, R: ReadRef<'data>>(
     for place in &mut places {
         *place -= range.start;
     }
+    // In order: a hostile file may have any number of them, and they are asked for again and again.
+    places.sort_unstable();
     Ok(places)
 }

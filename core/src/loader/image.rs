@@ -11,7 +11,7 @@ pub(super) struct Image<'data> {
     pub(super) bytes: &'data [u8],
     /// Its distance from the library's first mapped byte.
     pub(super) offset: u64,
-    /// Where inside it the loader stores addresses.
+    /// Where inside it the loader stores addresses, in order.
     pub(super) relocated: Vec<u64>,
 }
 
@@ -41,7 +41,14 @@ impl Image<'_> {
         let range: Range<u64> = at as u64..(at + size_of::<usize>()) as u64;
         self.array::<{ size_of::<usize>() }>(at)
             .is_some_and(|bytes| bytes.iter().any(|&byte| byte != 0))
-            || self.relocated.iter().any(|place| range.contains(place))
+            || self.is_relocated(range)
+    }
+
+    /// Whether the loader stores an address that begins in `range`.
+    fn is_relocated(&self, range: Range<u64>) -> bool {
+        let first = self.relocated.partition_point(|place| *place < range.start);
+        let place = self.relocated.get(first);
+        place.is_some_and(|place| *place < range.end)
     }
 
     fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
