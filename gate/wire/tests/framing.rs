@@ -1,8 +1,9 @@
 //! Packets to bytes and back.
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 
-use proptest::collection::vec;
-use proptest::prelude::*;
+#[path = "framing/properties.rs"]
+mod properties;
+
 use skynet_gate_wire::{DecodeError, Decoder, EncodeError, Framing};
 
 const FRAMINGS: [Framing; 4] = [
@@ -212,49 +213,65 @@ fn names() {
     );
 }
 
-/// The bytes, cut at some places.
-fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    places.extend([0, bytes.len()]);
-    places.sort_unstable();
-    places
-        .windows(2)
-        .map(|pair| &bytes[pair[0]..pair[1]])
-        .collect()
-}
-
-fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
-    vec(any::<prop::sample::Index>(), 0..8)
-}
-
-proptest! {
-    #[test]
-    fn packets_come_back_however_they_are_torn(
-        packets in vec(vec(any::<u8>().prop_filter("line end", |byte| !b"\r\n".contains(byte)), 0..600), 0..6),
-        cuts in cuts(),
-    ) {
-        for framing in [Framing::Length2, Framing::Length4, Framing::Line] {
-            let mut bytes = Vec::new();
-            packets.iter().for_each(|packet| framing.encode(packet, &mut bytes).unwrap());
-            let expected = (packets.clone(), Ok(0));
-            prop_assert_eq!(decode(framing, 600, cut(&bytes, &cuts)), expected, "{}", framing);
+#[test]
+fn lengths_at_the_limit() {
+    /// A packet of `len` bytes and a short one behind it, torn at every place where something changes.
+    fn check(framing: Framing, max: usize, len: usize) {
+        let header: &[u8] = match framing {
+            Framing::Length2 => &(len as u16).to_be_bytes(),
+            Framing::Length4 => &(len as u32).to_be_bytes(),
+            _ => b"",
+        };
+        let body = vec![b'x'; len];
+        let mut next = Vec::new();
+        framing.encode(b"", &mut next).unwrap();
+        let stream = [header, &body, framing.terminator(), &next].concat();
+        let expected = match (len <= max, framing) {
+            (true, _) => (vec![body, Vec::new()], Ok(0)),
+            (false, Framing::Line) => (vec![], Err(DecodeError::LineTooLong { limit: max })),
+            (false, _) => {
+                let (found, limit) = (len as u64, max);
+                (vec![], Err(DecodeError::PacketTooLong { found, limit }))
+            }
+        };
+        let end = stream.len() - next.len();
+        let places = (0..8).flat_map(|near| [near, end.saturating_sub(near), end + near]);
+        for at in places.filter(|at| *at <= stream.len()) {
+            let (head, tail) = stream.split_at(at);
+            let found = decode(framing, max, [head, tail]);
+            assert!(found == expected, "{framing}, {len} of {max}, torn at {at}");
         }
+        let found = decode(framing, max, stream.chunks(1));
+        assert!(found == expected, "{framing}, {len} of {max}, byte by byte");
     }
-
-    #[test]
-    fn any_bytes_decode_alike_however_they_are_torn(
-        bytes in vec(prop_oneof![any::<u8>(), proptest::sample::select(&b"\r\n\x00\x01"[..])], 0..60),
-        cuts in cuts(),
-        max in 0_usize..12,
-    ) {
-        for framing in FRAMINGS {
-            let whole = decode(framing, max, [&bytes[..]]);
-            let torn = decode(framing, max, cut(&bytes, &cuts));
-            if framing == Framing::Raw {
-                prop_assert_eq!(whole.0.concat(), torn.0.concat());
-            } else {
-                prop_assert_eq!(whole, torn, "{}", framing);
+    for framing in [Framing::Length2, Framing::Length4, Framing::Line] {
+        for max in [0, 1, 2, 255, 256, 65_534, 65_535, 65_536] {
+            for len in [0, 1, max - max.min(1), max, max + 1] {
+                if len <= framing.max_len() {
+                    check(framing, max, len);
+                }
             }
         }
     }
+}
+
+#[test]
+fn headers_alone_decide() {
+    // Nothing of the body is there, and nothing of it is waited for.
+    let refused = |framing: Framing, max: usize, header: &[u8]| {
+        let mut decoder = Decoder::new(framing, max);
+        assert!(decoder.decode(&mut &*header).is_err(), "{header:?} {max}");
+    };
+    let accepted = |framing: Framing, max: usize, header: &[u8]| {
+        let mut decoder = Decoder::new(framing, max);
+        assert_eq!(decoder.decode(&mut &*header), Ok(None), "{header:?} {max}");
+        assert_eq!(decoder.pending(), header.len());
+    };
+    accepted(Framing::Length2, 0xffff, b"\xff\xff");
+    refused(Framing::Length2, 0xfffe, b"\xff\xff");
+    accepted(Framing::Length4, 0x01_0000, b"\0\x01\0\0");
+    refused(Framing::Length4, 0xffff, b"\0\x01\0\0");
+    accepted(Framing::Length4, u32::MAX as usize, b"\xff\xff\xff\xff");
+    refused(Framing::Length4, u32::MAX as usize - 1, b"\xff\xff\xff\xff");
+    accepted(Framing::Length4, usize::MAX, b"\xff\xff\xff\xff");
 }
