@@ -1,0 +1,4 @@
+//! `abi` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("abi");

@@ -1,0 +1,4 @@
+//! `addresses` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("addresses");

@@ -1,0 +1,4 @@
+//! `chat` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("chat");

@@ -1,0 +1,4 @@
+//! `command` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("command");

@@ -1,0 +1,4 @@
+//! `config` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("config");

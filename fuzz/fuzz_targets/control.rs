@@ -1,0 +1,4 @@
+//! `control` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("control");

@@ -1,0 +1,4 @@
+//! `cpath` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("cpath");

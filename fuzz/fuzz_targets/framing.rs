@@ -1,0 +1,4 @@
+//! `framing` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("framing");

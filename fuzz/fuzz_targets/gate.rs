@@ -1,0 +1,4 @@
+//! `gate` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("gate");

@@ -1,0 +1,4 @@
+//! `requests` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("requests");

@@ -1,0 +1,4 @@
+//! `serde` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("serde");

@@ -1,0 +1,4 @@
+//! `seri` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("seri");

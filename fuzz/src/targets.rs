@@ -1,0 +1,46 @@
+//! The targets, one file each.
+
+mod abi;
+mod addresses;
+mod chat;
+mod command;
+mod config;
+mod control;
+mod cpath;
+mod framing;
+mod gate;
+mod log_line;
+mod node;
+mod plugin_file;
+mod requests;
+mod sample;
+mod serde;
+mod seri;
+mod so;
+mod sources;
+
+use crate::Target;
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    seri::TARGET,
+    serde::TARGET,
+    framing::TARGET,
+    gate::TARGET,
+    addresses::TARGET,
+    control::TARGET,
+    command::TARGET,
+    abi::TARGET,
+    plugin_file::TARGET,
+    cpath::TARGET,
+    config::TARGET,
+    chat::TARGET,
+    requests::TARGET,
+    log_line::TARGET,
+];
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
