@@ -8,12 +8,12 @@ use anyhow::{Result, bail, ensure};
 
 use crate::say::{self, Counts, outln};
 use crate::workspace::Workspace;
-use crate::{abi, arrows, build, scenario, symbols, test};
+use crate::{abi, arrows, build, fuzz, scenario, symbols, test};
 
 /// Which steps to take.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Only these steps: fmt, clippy, docs, deny, abi, arrows, test, models, symbols, scenario.
+    /// Only these steps: fmt, clippy, docs, deny, abi, arrows, test, models, fuzz, symbols, scenario.
     steps: Vec<String>,
 }
 
@@ -56,6 +56,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "models",
         run: |workspace| check(models(workspace)),
+    },
+    Step {
+        name: "fuzz",
+        run: fuzz::ci,
     },
     Step {
         name: "symbols",

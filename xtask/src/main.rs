@@ -15,6 +15,7 @@ mod client;
 mod cplugin;
 mod deadline;
 mod folder;
+mod fuzz;
 mod inspect;
 mod install;
 mod new;
@@ -66,6 +67,8 @@ enum Command {
         #[arg(long)]
         bless: bool,
     },
+    /// Feed every decoder inputs of any kind.
+    Fuzz(fuzz::Args),
     /// Run everything that must hold before a change lands.
     Ci(ci::Args),
     /// The load on an echo service, for `bench`.
@@ -96,6 +99,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(args) => return bench::run(&args),
         Command::LoadGenerator(args) => bench::generate_load(&args),
         Command::Ci(args) => return ci::run(&args),
+        Command::Fuzz(args) => return fuzz::run(&args),
         Command::New(args) => new::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Abi { bless } => abi::run(bless),
