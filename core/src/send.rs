@@ -112,10 +112,11 @@ impl<'a> Outgoing<'a> {
         if is_reply {
             settle(sender, destination, self.session);
         }
+        sent?;
         if let Sender::OwnTurn(service, _) = sender {
             add_own(&service.usage.sent, 1);
         }
-        sent.map(|()| self.session)
+        Ok(self.session)
     }
 
     /// An answer that reaches nobody any more pays the debt too.
@@ -166,9 +167,11 @@ impl<'a> Outgoing<'a> {
         }
         let session = self.session;
         let letter = self.fill(letter, service, &receiver);
-        add_own(&service.usage.sent, 1);
         match push(receiver.service, letter, true) {
-            Ok(()) => Ok(session),
+            Ok(()) => {
+                add_own(&service.usage.sent, 1);
+                Ok(session)
+            }
             Err(refused) => {
                 close(service, session);
                 Err(refused)
@@ -275,8 +278,9 @@ pub(crate) fn send_plain(
     letter.trace = message.trace;
     letter.deadline = message.deadline;
     letter.value = 0;
+    push(receiver, letter, true)?;
     add_own(&sender.usage.sent, 1);
-    push(receiver, letter, true)
+    Ok(())
 }
 
 /// Notes with a local caller that `callee` must answer; returns who had to before.
