@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use skynet_service::socket::{SocketEvent, SocketId};
-use skynet_service::{Context, abi};
+use skynet_service::{Context, Handle, abi};
 
 use crate::door;
 use crate::figures;
 use crate::promises::{PATIENCE, violation};
 use crate::random::Random;
+use crate::trail::note;
 
 /// Connections of one actor at a time.
 const MOST: usize = 3;
 /// Bytes of the longest write.
 const LONGEST: u64 = 100_000;
+/// Nobody listens there.
+const NOBODY: &str = "127.0.0.1:1";
 
 #[derive(Debug)]
 struct Connection {
@@ -22,6 +25,18 @@ struct Connection {
     received: u64,
     /// The last event.
     since: Duration,
+    /// The door that it leads to.
+    door: Option<Handle>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To a place where nobody listens.
+    ToNobody,
+    Open,
+    /// It has said that it sends no more: all bytes come back, then the end.
+    HalfClosed,
 }
 
 /// All of one actor.
@@ -36,36 +51,66 @@ fn byte_at(place: u64) -> u8 {
 }
 
 impl Connections {
-    pub(crate) fn connect(&mut self, cx: &Context) {
-        let Some(port) = door::port().filter(|_| self.open.len() < MOST) else {
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn connect(&mut self, cx: &Context, random: &mut Random) {
+        if self.open.len() >= MOST {
+            return;
+        }
+        let (address, door, state) = if random.once_in(8) {
+            (NOBODY.to_owned(), None, State::ToNobody)
+        } else {
+            let Some((address, door)) = door::address() else {
+                return;
+            };
+            (address, Some(door), State::Open)
+        };
+        let Ok(socket) = cx.socket_connect(&address, Duration::from_secs(10)) else {
             return;
         };
-        let address = format!("127.0.0.1:{port}");
-        if let Ok(socket) = cx.socket_connect(&address, Duration::from_secs(10)) {
-            let connection = Connection {
-                sent: 0,
-                received: 0,
-                since: cx.now(),
-            };
-            if self.open.insert(socket, connection).is_some() {
-                violation(format_args!(
-                    "socket {socket} was given out while it was open"
-                ));
-            }
+        figures::CONNECTS.count();
+        note(cx, "connects", 0, socket.0 as u64);
+        let connection = Connection {
+            sent: 0,
+            received: 0,
+            since: cx.now(),
+            door,
+            state,
+        };
+        if self.open.insert(socket, connection).is_some() {
+            violation(
+                cx,
+                "sockets",
+                0,
+                format_args!("socket {socket} was given out while it was open"),
+            );
         }
     }
 
-    /// Writes to one, or gives one up.
+    /// Writes to one, says that it was all, or gives one up.
     pub(crate) fn go_on(&mut self, cx: &Context, random: &mut Random) {
-        let Some(&socket) = self.open.keys().next() else {
+        let Some((&socket, connection)) = self.open.iter_mut().next() else {
             return;
         };
+        if connection.state != State::Open {
+            return;
+        }
         match random.below(8) {
             0 => self.close(cx, socket),
             1 => {
+                note(cx, "resets", 0, socket.0 as u64);
                 self.open.remove(&socket);
                 // It may have failed, which its event will say too late.
                 let _ = cx.socket_shutdown(socket, abi::SOCKET_ABORT);
+            }
+            2 => {
+                note(cx, "half-closes", 0, socket.0 as u64);
+                if cx.socket_shutdown(socket, abi::SOCKET_WRITE).is_ok() {
+                    connection.state = State::HalfClosed;
+                    connection.since = cx.now();
+                }
             }
             _ => self.write(cx, socket, random),
         }
@@ -75,19 +120,31 @@ impl Connections {
         let Some(connection) = self.open.get_mut(&socket) else {
             return;
         };
+        if connection.state != State::Open {
+            return;
+        }
         let len = 1 + random.below(LONGEST);
         let bytes: Vec<u8> = (connection.sent..connection.sent + len)
             .map(byte_at)
             .collect();
         if cx.socket_write(socket, bytes.as_slice()).is_ok() {
             connection.sent += len;
+            connection.since = cx.now();
         }
     }
 
     fn close(&mut self, cx: &Context, socket: SocketId) {
+        note(cx, "closes", 0, socket.0 as u64);
         self.open.remove(&socket);
         // It may have failed.
         let _ = cx.socket_close(socket, Duration::from_secs(2));
+    }
+
+    pub(crate) fn close_all(&mut self, cx: &Context) {
+        let all: Vec<SocketId> = self.open.keys().copied().collect();
+        for socket in all {
+            self.close(cx, socket);
+        }
     }
 
     pub(crate) fn event(&mut self, cx: &Context, event: &SocketEvent<'_>, random: &mut Random) {
@@ -98,53 +155,99 @@ impl Connections {
         connection.since = cx.now();
         match event {
             SocketEvent::Open { socket, .. } => {
-                // An opened connection reads once it is started.
-                let _ = cx.socket_start(*socket);
+                if connection.state == State::ToNobody {
+                    violation(
+                        cx,
+                        "sockets",
+                        0,
+                        format_args!("somebody listens at {NOBODY}, or nobody and it seems so"),
+                    );
+                }
                 if connection.sent == 0 {
                     self.write(cx, *socket, random);
                 }
             }
-            SocketEvent::Data { socket, data } => {
-                let first = connection.received;
-                if let Some(wrong) = data
-                    .iter()
-                    .zip(first..)
-                    .find(|&(&byte, place)| byte != byte_at(place))
-                {
-                    violation(format_args!("byte {} of an echo is wrong", wrong.1));
-                }
-                connection.received += data.len() as u64;
-                if connection.received > connection.sent {
-                    violation(format_args!(
-                        "{} bytes came back of {}",
-                        connection.received, connection.sent
-                    ));
-                }
-                if connection.received == connection.sent {
-                    figures::ECHOES.count();
-                    match random.below(3) {
-                        0 => self.close(cx, *socket),
-                        _ => self.write(cx, *socket, random),
-                    }
-                }
+            SocketEvent::Data { socket, data } => self.data(cx, *socket, data, random),
+            SocketEvent::Close { socket } => {
+                connection.ended(cx, *socket);
+                self.close(cx, *socket);
             }
-            SocketEvent::Close { socket } | SocketEvent::Error { socket, .. } => {
+            SocketEvent::Error { socket, .. } => {
+                if connection.state == State::ToNobody {
+                    figures::REFUSALS.count();
+                }
                 self.close(cx, *socket);
             }
             _ => {}
         }
     }
 
-    pub(crate) fn check_overdue(&self, now: Duration) {
-        for (socket, connection) in &self.open {
-            if connection.received < connection.sent
-                && now.saturating_sub(connection.since) > PATIENCE
-            {
-                violation(format_args!(
-                    "socket {socket} stands still: {} bytes of {} came back",
+    fn data(&mut self, cx: &Context, socket: SocketId, data: &[u8], random: &mut Random) {
+        let Some(connection) = self.open.get_mut(&socket) else {
+            return;
+        };
+        let first = connection.received;
+        if let Some(wrong) = data
+            .iter()
+            .zip(first..)
+            .find(|&(&byte, place)| byte != byte_at(place))
+        {
+            let text = format_args!("byte {} of the echo of socket {socket} is wrong", wrong.1);
+            violation(cx, "sockets", 0, text);
+        }
+        connection.received += data.len() as u64;
+        if connection.received > connection.sent {
+            violation(
+                cx,
+                "sockets",
+                0,
+                format_args!(
+                    "{} bytes came back of {}",
                     connection.received, connection.sent
-                ));
+                ),
+            );
+        }
+        if connection.received == connection.sent {
+            figures::ECHOES.count();
+            match random.below(3) {
+                _ if connection.state == State::HalfClosed => {}
+                0 => self.close(cx, socket),
+                _ => self.write(cx, socket, random),
             }
+        }
+    }
+
+    pub(crate) fn check_overdue(&self, cx: &Context) {
+        for (socket, connection) in &self.open {
+            let waits = connection.received < connection.sent || connection.state != State::Open;
+            if waits && cx.now().saturating_sub(connection.since) > PATIENCE {
+                violation(
+                    cx,
+                    "sockets",
+                    0,
+                    format_args!("socket {socket} stands still: {connection:?}"),
+                );
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// The peer sends no more.
+    fn ended(&self, cx: &Context, socket: SocketId) {
+        if self.state != State::HalfClosed {
+            return;
+        }
+        figures::HALF_CLOSES.count();
+        // A door that was told to end may leave its connections at any time.
+        let is_door_alive = self.door.is_some_and(|door| door::is_alive(cx, door));
+        if self.received != self.sent && is_door_alive {
+            violation(
+                cx,
+                "sockets",
+                0,
+                format_args!("socket {socket} ended too early: {self:?}"),
+            );
         }
     }
 }

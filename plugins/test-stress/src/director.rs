@@ -1,28 +1,40 @@
-//! Keeps the others alive: `test_stress_director SEED ACTORS`. Calls with a text: `START`, `STOP` (answered when nobody is
-//! left), `STATS`.
+//! Keeps the others alive: `test_stress_director SEED ACTORS`. Calls with a text: `START WILD`, `START PEACEFUL`, `REST`,
+//! `STOP` (answered when nobody is left), `STATS`.
 
 use std::collections::HashMap;
+
+use std::time::Duration;
 
 use skynet_service::{
     Context, Error, Handle, KIND_EXIT, KIND_TEXT, Message, RawMessage, RawService, Result, bail,
 };
 
 use crate::figures;
+use crate::mode::{self, Mode, mode};
 use crate::promises::violation;
 use crate::random::Random;
 
 /// Each so many-th is a service with tasks.
 const TASKS: u64 = 4;
+/// An actor that had no tick for so long is starved, or its wake-up was lost.
+const STARVED: Duration = Duration::from_secs(12);
 
 /// What the others are called.
 pub(crate) fn name(number: u64) -> String {
     format!(".s{number}")
 }
 
+/// Whether a service with tasks has this place.
+fn is_task(place: u64) -> bool {
+    place % TASKS == TASKS - 1
+}
+
 /// See the module.
 pub(crate) struct Director {
-    random: Random,
+    seed: u64,
     actors: u64,
+    /// How many lives each place has had.
+    lives: HashMap<u64, u64>,
     runs: bool,
     /// Who is alive, and which place it has; the place behind the last is the door's.
     alive: HashMap<Handle, u64>,
@@ -34,27 +46,36 @@ impl Director {
     fn launch(&mut self, cx: &Context, place: u64) -> Result<()> {
         let line = if place == self.actors {
             "test_stress_door".to_owned()
-        } else if place % TASKS == TASKS - 1 {
+        } else if is_task(place) {
             format!("test_stress_task {place}")
         } else {
-            format!(
-                "test_stress_actor {place} {} {}",
-                self.actors,
-                self.random.next()
-            )
+            let life = self.lives.entry(place).or_default();
+            *life += 1;
+            let seed = Random::of(self.seed, [place, *life]).next();
+            format!("test_stress_actor {place} {} {seed}", self.actors)
         };
         let handle = match cx.launch_now(&line) {
             Ok(handle) => handle,
             // A node that stops launches nobody.
             Err(error) if error.text.contains("stopping") => return Ok(()),
             Err(error) => {
-                violation(format_args!("{line} was not launched: {error}"));
+                violation(
+                    cx,
+                    "launches",
+                    0,
+                    format_args!("{line} was not launched: {error}"),
+                );
                 return Err(error.into());
             }
         };
         figures::LIVES.count();
         if self.alive.insert(handle, place).is_some() {
-            violation(format_args!("handle {handle} was used again"));
+            violation(
+                cx,
+                "handles",
+                handle.0,
+                format_args!("handle {handle} was used again"),
+            );
         }
         cx.watch_raw(handle)?;
         Ok(())
@@ -64,10 +85,12 @@ impl Director {
         match self.alive.remove(&handle) {
             Some(place) if self.runs => self.launch(cx, place)?,
             Some(_) => {}
-            None => violation(format_args!("the end of {handle} was told twice")),
-        }
-        if cx.send(handle, KIND_TEXT, "are you there?").is_ok() {
-            violation(format_args!("{handle} has ended and takes messages"));
+            None => violation(
+                cx,
+                "ends",
+                handle.0,
+                format_args!("the end of {handle} was told twice"),
+            ),
         }
         self.finish(cx)
     }
@@ -79,6 +102,30 @@ impl Director {
             cx.reply(&waiting, figures::line().as_str())?;
         }
         Ok(())
+    }
+
+    fn start_all(&mut self, cx: &Context, mode: Mode) -> Result<()> {
+        mode::set(mode);
+        self.runs = true;
+        (0..=self.actors).try_for_each(|place| self.launch(cx, place))
+    }
+
+    /// Sees that every actor goes on.
+    fn check_ticks(&self, cx: &Context) {
+        if mode() == Mode::Rest {
+            return;
+        }
+        for (handle, &place) in &self.alive {
+            let since = mode::since_tick(place, cx.now());
+            if place < self.actors && !is_task(place) && since > STARVED {
+                violation(
+                    cx,
+                    "no starvation",
+                    handle.0,
+                    format_args!("{handle} at {} has had no turn for {since:?}", name(place)),
+                );
+            }
+        }
     }
 
     fn stop(&mut self, cx: &Context, message: Message) -> Result<()> {
@@ -99,9 +146,11 @@ impl RawService for Director {
             .split_once(' ')
             .ok_or_else(|| Error::msg("wanted a seed and a number of actors"))?;
         cx.register(".director")?;
+        cx.launch_now("test_stress_undertaker")?;
         Ok(Self {
-            random: Random::new(seed.parse()?),
+            seed: seed.parse()?,
             actors: actors.parse()?,
+            lives: HashMap::new(),
             runs: false,
             alive: HashMap::new(),
             stopped: None,
@@ -112,17 +161,27 @@ impl RawService for Director {
         match message.kind() {
             KIND_EXIT => self.ended(cx, message.source()),
             KIND_TEXT => match message.bytes() {
-                b"START" => {
-                    self.runs = true;
-                    (0..=self.actors).try_for_each(|place| self.launch(cx, place))?;
+                b"START WILD" => {
+                    self.start_all(cx, Mode::Wild)?;
                     Ok(cx.reply(message, "started")?)
+                }
+                b"START PEACEFUL" => {
+                    self.start_all(cx, Mode::Peaceful)?;
+                    Ok(cx.reply(message, "started")?)
+                }
+                b"REST" => {
+                    mode::set(Mode::Rest);
+                    Ok(cx.reply(message, "resting")?)
                 }
                 b"STOP" => {
                     let message = message.keep();
                     self.stop(cx, message)
                 }
-                b"STATS" => Ok(cx.reply(message, figures::line().as_str())?),
-                _ => bail!("wanted START, STOP or STATS"),
+                b"STATS" => {
+                    self.check_ticks(cx);
+                    Ok(cx.reply(message, figures::line().as_str())?)
+                }
+                _ => bail!("wanted START, REST, STOP or STATS"),
             },
             _ => Ok(()),
         }

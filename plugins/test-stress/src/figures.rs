@@ -1,42 +1,75 @@
-//! What all services of this plugin did, so that somebody sees whether they still do something.
+//! What all services of this plugin did, so that somebody sees whether they still do something, and whether what was
+//! sent has come.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+macro_rules! figures {
+    ($($name:ident $key:literal)*) => {
+        $(pub(crate) static $name: Figure = Figure::new($key);)*
+
+        const ALL: &[&Figure] = &[$(&$name),*];
+    };
+}
+
+figures! {
+    ACTIONS "actions"
+    HANDLED "handled"
+    SENDS "sends"
+    FULL "full"
+    CALLS "calls"
+    REPLIES "replies"
+    ERRORS "errors"
+    TIMEOUTS "timeouts"
+    PASSED_ON "passed_on"
+    TIMERS "timers"
+    CANCELS "cancels"
+    CONNECTS "connects"
+    ECHOES "echoes"
+    HALF_CLOSES "half_closes"
+    REFUSALS "refusals"
+    BLOCKS_SENT "blocks_sent"
+    BLOCKS_CAME "blocks_came"
+    SHARED_SENT "shared_sent"
+    SHARED_CAME "shared_came"
+    WAKES_SENT "wakes_sent"
+    WAKES_CAME "wakes_came"
+    FOREIGN_REPLIES "foreign_replies"
+    CLAIMS "claims"
+    UNBORN_KILLS "unborn_kills"
+    LIVES "lives"
+    KILLS "kills"
+    ENDS "ends"
+}
+
 /// One figure of the whole plugin.
-#[derive(Debug, Default)]
-pub(crate) struct Figure(AtomicU64);
+#[derive(Debug)]
+pub(crate) struct Figure {
+    key: &'static str,
+    value: AtomicU64,
+}
 
 impl Figure {
-    const fn new() -> Self {
-        Self(AtomicU64::new(0))
+    const fn new(key: &'static str) -> Self {
+        Self {
+            key,
+            value: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.value.fetch_add(more, Ordering::Relaxed);
     }
 }
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.load(Ordering::Relaxed).fmt(f)
-    }
-}
-
-pub(crate) static ACTIONS: Figure = Figure::new();
-pub(crate) static HANDLED: Figure = Figure::new();
-pub(crate) static CALLS: Figure = Figure::new();
-pub(crate) static REPLIES: Figure = Figure::new();
-pub(crate) static ERRORS: Figure = Figure::new();
-pub(crate) static TIMERS: Figure = Figure::new();
-pub(crate) static ECHOES: Figure = Figure::new();
-pub(crate) static LIVES: Figure = Figure::new();
-pub(crate) static KILLS: Figure = Figure::new();
 
 /// One line with all of them.
 pub(crate) fn line() -> String {
-    format!(
-        "actions={ACTIONS} handled={HANDLED} calls={CALLS} replies={REPLIES} errors={ERRORS} timers={TIMERS} \
-         echoes={ECHOES} lives={LIVES} kills={KILLS}"
-    )
+    let words: Vec<String> = ALL
+        .iter()
+        .map(|figure| format!("{}={}", figure.key, figure.value.load(Ordering::Relaxed)))
+        .collect();
+    words.join(" ")
 }

@@ -12,6 +12,16 @@ impl Random {
         random
     }
 
+    /// For one decision: depends on the seed and on what is decided, not on what was drawn before.
+    pub(crate) fn of(seed: u64, what: [u64; 2]) -> Self {
+        let mixed = what.into_iter().fold(seed, |mixed, part| {
+            (mixed ^ part)
+                .wrapping_mul(0xd129_0b26_3a8b_5f2d)
+                .rotate_left(29)
+        });
+        Self::new(mixed)
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

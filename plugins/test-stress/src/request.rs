@@ -15,6 +15,8 @@ pub(crate) enum Wish {
     Answer,
     Hold,
     PassOn,
+    /// To be answered by a thread that is none of the node's.
+    Elsewhere,
     Fail,
     Drop,
     Exit,
@@ -31,6 +33,7 @@ const WISHES: &[(Wish, u64)] = &[
     (Wish::Answer, 400),
     (Wish::Hold, 120),
     (Wish::PassOn, 150),
+    (Wish::Elsewhere, 30),
     (Wish::Fail, 40),
     (Wish::Drop, 40),
     (Wish::Exit, 4),
@@ -50,8 +53,34 @@ pub(crate) struct Request {
     pub(crate) number: u64,
 }
 
+impl Wish {
+    /// Whether somebody ends by it.
+    fn is_deadly(self) -> bool {
+        matches!(self, Self::Exit | Self::Panic)
+    }
+
+    /// For the trail of who got it.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Answer => "request: answer, from",
+            Self::Hold => "request: hold, from",
+            Self::PassOn => "request: pass on, from",
+            Self::Elsewhere => "request: answer elsewhere, from",
+            Self::Fail => "request: fail, from",
+            Self::Drop => "request: drop, from",
+            Self::Exit => "request: exit, from",
+            Self::Panic => "request: panic, from",
+            Self::Spin => "request: spin, from",
+            Self::Block => "request: block, from",
+            Self::Sleep => "request: sleep, from",
+            Self::Ask => "request: ask, from",
+        }
+    }
+}
+
 impl Request {
-    pub(crate) fn draw(random: &mut Random, number: u64) -> Self {
+    /// Of those that are peaceful nobody ends.
+    pub(crate) fn draw(random: &mut Random, number: u64, peaceful: bool) -> Self {
         let total = WISHES.iter().map(|(_, weight)| weight).sum();
         let mut drawn = random.below(total);
         let mut wish = Wish::Answer;
@@ -61,6 +90,9 @@ impl Request {
                 break;
             }
             drawn -= weight;
+        }
+        if peaceful && wish.is_deadly() {
+            wish = Wish::Answer;
         }
         Self {
             wish,

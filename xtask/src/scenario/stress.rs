@@ -4,6 +4,7 @@
 //! `STRESS_SEED` to draw the same again, `STRESS_SECONDS` to go on for longer, `STRESS_THREADS` for a number of workers.
 
 mod outside;
+mod rest;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,30 +18,62 @@ use crate::deadline::eventually;
 use crate::node::{Mark, Node, PATIENCE};
 use crate::say;
 
-/// How long it takes when nothing else is said.
-const TIME: Duration = Duration::from_secs(20);
+/// How long the storm blows when nothing else is said.
+const TIME: Duration = Duration::from_secs(8);
 /// Services that do everything at random.
 const ACTORS: u64 = 24;
 /// Clients of the control socket at once.
 const CLIENTS: u64 = 3;
 /// How long nothing at all may happen.
 const STANDSTILL: Duration = Duration::from_secs(15);
-/// How long all of them may take to end, and their last timers to pass.
+/// How long all of them may take to come to rest, or to end.
 const QUIET: Duration = Duration::from_secs(30);
-/// The storm is stopped and begun anew this often: what memory it leaves must not grow.
+/// The storm is stopped and begun anew at least this often: what memory it leaves must not grow.
 const ROUNDS: u32 = 3;
-/// What memory may grow between two rounds: the peaks of an allocator that serves several threads.
-const GROWTH: u64 = 16 << 20;
+/// How long a round of a long run takes.
+const ROUND: Duration = Duration::from_secs(20);
+/// What memory may grow in the second half of the run: the peaks of an allocator that serves several threads, and what
+/// the first panic of a plugin reads to write its backtrace.
+const GROWTH: u64 = 48 << 20;
+/// A run that is this long must have done everything at least once.
+const LONG_ENOUGH: Duration = Duration::from_secs(5);
+/// The figures of everything that must have been done by then.
+const DONE: &[&str] = &[
+    "full",
+    "timeouts",
+    "passed_on",
+    "timers",
+    "cancels",
+    "echoes",
+    "half_closes",
+    "refusals",
+    "blocks_came",
+    "shared_came",
+    "wakes_came",
+    "foreign_replies",
+    "claims",
+    "unborn_kills",
+    "kills",
+    "ends",
+];
 
 pub(super) fn run(stage: &mut Stage) -> Result<()> {
     let seed = variable("STRESS_SEED")?.map_or_else(draw_seed, Ok)?;
     let time = variable("STRESS_SECONDS")?.map_or(TIME, Duration::from_secs);
     let threads = variable("STRESS_THREADS")?.unwrap_or([2, 1, 4][(seed % 3) as usize]);
-    stage.step(format!(
-        "seed {seed}, {} with {threads} workers: STRESS_SEED={seed} STRESS_SECONDS={} STRESS_THREADS={threads}",
-        say::duration(time),
+    let again = format!(
+        "STRESS_SEED={seed} STRESS_SECONDS={} STRESS_THREADS={threads}",
         time.as_secs()
+    );
+    stage.step(format!(
+        "seed {seed}, {} with {threads} workers: {again}",
+        say::duration(time)
     ));
+    storm(stage, seed, time, threads)
+        .with_context(|| format!("to repeat it: {again} cargo xtask scenario stress"))
+}
+
+fn storm(stage: &Stage, seed: u64, time: Duration, threads: u64) -> Result<()> {
     let spec = stage
         .spec("stress")
         .set("thread", threads as i64)
@@ -54,14 +87,25 @@ pub(super) fn run(stage: &mut Stage) -> Result<()> {
         seed,
         services: probe.node("services")?,
     };
+    let rounds = ROUNDS.max((time.as_secs() / ROUND.as_secs()) as u32);
     let mut left = Vec::new();
-    for round in 0..ROUNDS {
-        storm.blow(round, time / ROUNDS)?;
+    for round in 0..rounds {
+        let weather = if round % 2 == 0 {
+            Weather::Wild
+        } else {
+            Weather::Peaceful
+        };
+        let before = storm.stats()?;
+        storm.blow(round, weather, time / rounds)?;
+        storm.rest(weather, &before)?;
         left.push(storm.calm()?);
     }
     storm.compare(&left)?;
+    if time >= LONG_ENOUGH {
+        storm.was_everything_done()?;
+    }
     stage.step("the node is stopped in the middle of it");
-    storm.probe.call(DIRECTOR, "START")?;
+    storm.probe.call(DIRECTOR, Weather::Wild.start())?;
     std::thread::sleep(Duration::from_millis(500));
     let mut node = node;
     let status = node.terminate(PATIENCE)?;
@@ -87,6 +131,25 @@ fn draw_seed() -> Result<u64> {
     Ok(now.as_micros() as u64 % 1_000_000)
 }
 
+/// What happens in a round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Weather {
+    /// Everything.
+    Wild,
+    /// Nobody dies and no call times out: all messages can be counted.
+    Peaceful,
+}
+
+impl Weather {
+    /// What the director is told.
+    fn start(self) -> &'static str {
+        match self {
+            Self::Wild => "START WILD",
+            Self::Peaceful => "START PEACEFUL",
+        }
+    }
+}
+
 /// One node and who storms it.
 struct Storm<'a> {
     stage: &'a Stage,
@@ -98,13 +161,22 @@ struct Storm<'a> {
 }
 
 impl Storm<'_> {
+    /// What the plugin has counted.
+    fn stats(&self) -> Result<String> {
+        self.probe
+            .begin(DIRECTOR, "STATS")?
+            .reply(STANDSTILL)
+            .context("the node does not answer")
+    }
+
     /// Everybody does everything for so long.
-    fn blow(&self, round: u32, time: Duration) -> Result<()> {
-        self.probe.call(DIRECTOR, "START")?;
+    fn blow(&self, round: u32, weather: Weather, time: Duration) -> Result<()> {
+        self.probe.call(DIRECTOR, weather.start())?;
+        let clients = if weather == Weather::Wild { CLIENTS } else { 0 };
         let is_over = AtomicBool::new(false);
         let rundir = self.node.rundir();
         std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..CLIENTS)
+            let clients: Vec<_> = (0..clients)
                 .map(|client| {
                     let seed = self.seed + client * 1000 + u64::from(round) * 17;
                     let (rundir, is_over) = (&rundir, &is_over);
@@ -131,11 +203,7 @@ impl Storm<'_> {
         while begin.elapsed() < time {
             std::thread::sleep(Duration::from_millis(500).min(time));
             check_log(self.node)?;
-            let line = self
-                .probe
-                .begin(DIRECTOR, "STATS")?
-                .reply(STANDSTILL)
-                .context("the node does not answer")?;
+            let line = self.stats()?;
             let handled = count(&line, "handled")?;
             if handled > last.1 {
                 last = (Instant::now(), handled);
@@ -160,7 +228,10 @@ impl Storm<'_> {
                 && self.probe.command("SOCKETS")?.lines().count() <= 2;
             Ok(gone.then_some(()))
         })
-        .with_context(|| format!("{:?}", self.probe.command("NODE")))?;
+        .with_context(|| {
+            let (node, sockets) = (self.probe.command("NODE"), self.probe.command("SOCKETS"));
+            format!("{node:?}\n{sockets:?}")
+        })?;
         check_log(self.node)?;
         let left = self.node.usage()?.private;
         self.stage
@@ -168,21 +239,30 @@ impl Storm<'_> {
         Ok(left)
     }
 
+    /// The first half of the rounds fills caches and pools; from then on nothing may be added.
     fn compare(&self, left: &[u64]) -> Result<()> {
-        let growth = left
-            .windows(2)
-            .map(|pair| pair[1].saturating_sub(pair[0]))
-            .min()
-            .unwrap_or_default();
-        self.stage.detail(format!(
-            "memory grew by {} at least from round to round",
-            mib(growth)
-        ));
+        let (first, second) = left.split_at(left.len().div_ceil(2));
+        let warm = first.iter().copied().max().unwrap_or_default();
+        let last = second.last().copied().unwrap_or_default();
+        let growth = last.saturating_sub(warm);
+        self.stage
+            .detail(format!("memory grew by {} in the second half", mib(growth)));
         ensure!(
             growth <= GROWTH,
-            "memory grows by {} in each round",
+            "memory grew by {}: after each round {left:?} bytes were left",
             mib(growth)
         );
+        Ok(())
+    }
+
+    fn was_everything_done(&self) -> Result<()> {
+        let line = self.stats()?;
+        for key in DONE {
+            ensure!(
+                count(&line, key)? > 0,
+                "nothing of {key} was ever done: {line}"
+            );
+        }
         Ok(())
     }
 }
@@ -195,11 +275,16 @@ fn check_log(node: &Node) -> Result<()> {
         "was killed and does not leave",
     ] {
         let found = node.log().matching(Mark::default(), pattern);
-        ensure!(
-            found.is_empty(),
-            "{} lines with {pattern:?}; the first ones:\n{}",
+        if found.is_empty() {
+            continue;
+        }
+        let trail = node.log().matching(Mark::default(), "stress trail");
+        bail!(
+            "{} lines with {pattern:?}; the first ones:\n{}\nthe last events of those involved \
+             (handle, seconds, what, with whom, number):\n{}",
             found.len(),
-            found[..found.len().min(5)].join("\n")
+            found[..found.len().min(5)].join("\n"),
+            trail[..trail.len().min(100)].join("\n")
         );
     }
     Ok(())
