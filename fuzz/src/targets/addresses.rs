@@ -119,6 +119,7 @@ fn seeds() -> Vec<Vec<u8>> {
     ]
     .map(|text| text.as_bytes().to_vec())
     .into();
+    seeds.extend([255, 256].map(|len| format!("{}:1", "h".repeat(len)).into_bytes()));
     for text in ["127.0.0.1:80", "[::1]:65535", "[::ffff:1.2.3.4]:7"] {
         if let Ok(address) = text.parse() {
             let blob = fuzz::udp_blob(address);
