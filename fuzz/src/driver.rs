@@ -49,7 +49,7 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         }
         Action::Fuzz => parent::fuzz(options, &options.targets)?,
         Action::Child { from, careful } => child::fuzz(options, options.only()?, *from, *careful)?,
-        Action::Repeat(file) => child::repeat(options.only()?, file)?,
+        Action::Repeat(file) => child::repeat(options, options.only()?, file)?,
     })
 }
 

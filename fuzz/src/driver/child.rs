@@ -1,5 +1,6 @@
 //! One target in this process.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe};
@@ -24,6 +25,8 @@ const STACK: usize = 2 << 20;
 const TIME: Duration = Duration::from_millis(50);
 /// Processor time more for each byte.
 const TIME_PER_BYTE: Duration = Duration::from_micros(3);
+/// How often an input that took longer is fed again before it is said to.
+const AGAIN: usize = 4;
 /// An input that has not been dealt with after this hangs.
 const HANG: Duration = Duration::from_secs(20);
 /// How often somebody looks.
@@ -48,6 +51,11 @@ pub(super) fn current_file(folder: &Path, target: &Target) -> PathBuf {
     folder.join(format!("{}.current", target.name))
 }
 
+/// The file of a smaller input that shows the same as the one in `file`.
+pub(super) fn small_file(file: &Path) -> PathBuf {
+    file.with_extension("small.bin")
+}
+
 /// Feeds inputs until the time is over or something is wrong.
 pub(super) fn fuzz(
     options: &Options,
@@ -61,7 +69,7 @@ pub(super) fn fuzz(
     let number = AtomicU64::new(from);
     let feed = || -> Result<Summary, Failure> {
         let begin = Instant::now();
-        let mut most = 0;
+        let mut most = Cost::default();
         loop {
             let at = number.load(Ordering::Relaxed);
             if at >= options.runs || begin.elapsed() >= options.time {
@@ -80,15 +88,18 @@ pub(super) fn fuzz(
                     reason: error.to_string(),
                 })?;
             }
-            let held = attempt(target, &input).map_err(|reason| Failure { input, reason })?;
-            most = most.max(held);
+            let cost = attempt(target, &input).map_err(|reason| Failure { input, reason })?;
+            most = most.max(cost);
             number.store(at + 1, Ordering::Relaxed);
         }
     };
     let hangs = |at| {
         let input = mutator.input(at);
-        let reason = format!("not done after {} s", HANG.as_secs());
-        let _ = report(options, target, &Failure { input, reason });
+        let failure = Failure {
+            input,
+            reason: hung(),
+        };
+        let _ = report(options, target, &failure);
         std::process::abort()
     };
     let progress = progress_file(&options.folder, target);
@@ -97,7 +108,7 @@ pub(super) fn fuzz(
             let Summary { runs, most, time } = summary;
             let (name, time) = (target.name, time.as_secs_f64());
             say(&format!(
-                "{name:<16} ok     {runs:>9} inputs in {time:.1} s, at most {most} bytes held"
+                "{name:<16} ok     {runs:>9} inputs in {time:.1} s, {most}"
             ));
             Ok(ExitCode::SUCCESS)
         }
@@ -111,14 +122,24 @@ pub(super) fn fuzz(
 }
 
 /// Feeds the one input in `file`.
-pub(super) fn repeat(target: &'static Target, file: &Path) -> Result<ExitCode, String> {
+pub(super) fn repeat(
+    options: &Options,
+    target: &'static Target,
+    file: &Path,
+) -> Result<ExitCode, String> {
     let input = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     IS_LOUD.store(true, Ordering::Relaxed);
     let feed = || attempt(target, &input);
-    let outcome = on_small_stack(feed).map_err(|error| error.to_string())?;
+    let hangs = |_| {
+        say(&format!("{}: FAILED: {}", target.name, hung()));
+        std::process::abort()
+    };
+    let progress = progress_file(&options.folder, target);
+    let outcome = watched(&AtomicU64::new(0), &progress, feed, hangs);
+    let outcome = outcome.map_err(|error| error.to_string())?;
     match outcome {
         Ok(most) => {
-            say(&format!("{}: ok, at most {most} bytes held", target.name));
+            say(&format!("{}: ok, {most}", target.name));
             Ok(ExitCode::SUCCESS)
         }
         Err(reason) => {
@@ -130,8 +151,34 @@ pub(super) fn repeat(target: &'static Target, file: &Path) -> Result<ExitCode, S
 
 struct Summary {
     runs: u64,
-    most: usize,
+    most: Cost,
     time: Duration,
+}
+
+/// What an input used up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    /// Bytes of memory that were held at a time.
+    held: usize,
+    /// Hundredths of the processor time that it may take.
+    time: u128,
+}
+
+impl Cost {
+    /// The greater of each.
+    fn max(self, other: Self) -> Self {
+        Self {
+            held: self.held.max(other.held),
+            time: self.time.max(other.time),
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { held, time } = self;
+        write!(f, "at most {held} bytes held and {time} % of the time used")
+    }
 }
 
 /// Something is wrong.
@@ -140,12 +187,17 @@ struct Failure {
     reason: String,
 }
 
-/// Feeds one input; the memory that was held at most, or what is wrong.
-fn attempt(target: &Target, input: &[u8]) -> Result<usize, String> {
+/// What is wrong with an input that hangs.
+fn hung() -> String {
+    format!("not done after {} s", HANG.as_secs())
+}
+
+/// Feeds one input; what it used up, or what is wrong.
+fn attempt(target: &Target, input: &[u8]) -> Result<Cost, String> {
     let bound = TIME + TIME_PER_BYTE * u32::try_from(input.len()).unwrap_or(u32::MAX);
     let (mut held, mut time) = timed(target, input)?;
     // The machine may have had something else to do, and caches to fill.
-    for _ in 0..2 {
+    for _ in 0..AGAIN {
         if time > bound {
             let again = timed(target, input)?;
             (held, time) = (again.0, time.min(again.1));
@@ -154,7 +206,8 @@ fn attempt(target: &Target, input: &[u8]) -> Result<usize, String> {
     if time > bound {
         return Err(format!("took {time:?} for {} bytes", input.len()));
     }
-    Ok(held)
+    let time = 100 * time.as_nanos() / bound.as_nanos();
+    Ok(Cost { held, time })
 }
 
 fn timed(target: &Target, input: &[u8]) -> Result<(usize, Duration), String> {
@@ -238,27 +291,27 @@ fn report(options: &Options, target: &Target, failure: &Failure) -> io::Result<(
             })
         })?;
         if smaller.len() < input.len() {
-            shown = (file.with_extension("small.bin"), smaller);
+            shown = (small_file(&file), smaller);
             fs::write(&shown.0, &shown.1)?;
         }
     }
-    say(&format!(
-        "input ({} bytes, from one of {} in {}): {}",
-        shown.1.len(),
-        input.len(),
-        file.display(),
-        hex(&shown.1)
-    ));
-    say(&format!(
-        "repeat it with: cargo xtask fuzz {} --input {}   (seed {})",
-        target.name,
-        shown.0.display(),
-        options.seed
-    ));
+    say_how(options, target, &shown.0, &shown.1, input.len());
     Ok(())
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// Shows an input, the least of those that show the same, and how to feed it again.
+pub(super) fn say_how(options: &Options, target: &Target, file: &Path, input: &[u8], whole: usize) {
+    say(&format!(
+        "input ({} bytes, from one of {whole}): {}\nrepeat it with: cargo xtask fuzz {} --input {}   (seed {})",
+        input.len(),
+        hex(input),
+        target.name,
+        file.display(),
+        options.seed
+    ));
+}
+
+fn hex(bytes: &[u8]) -> String {
     let mut text: String = bytes
         .iter()
         .take(SHOWN)

@@ -1,18 +1,24 @@
 //! All targets, each in a process of its own.
 
 use std::fs;
+use std::io;
+use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use super::child::{current_file, hex, progress_file};
+use super::child::{current_file, progress_file, say_how, small_file};
 use super::options::Options;
 use super::say;
+use super::shrink::shrink;
 use crate::Target;
 
 /// How long a process that died may take to die again.
 const CAREFUL_SECONDS: &str = "60";
+/// For how long a smaller input of which a process dies is looked for.
+const SHRINK: Duration = Duration::from_secs(10);
 
 /// Fuzzes the targets, some at a time.
 pub(super) fn fuzz(options: &Options, targets: &[&'static Target]) -> Result<ExitCode, String> {
@@ -114,13 +120,21 @@ fn died(options: &Options, target: &Target, first: &Output) -> Result<(), String
     let input = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let kept = options.folder.join(format!("{}.bin", target.name));
     fs::rename(&file, &kept).map_err(|error| format!("{}: {error}", kept.display()))?;
-    say(&format!(
-        "input ({} bytes): {}\nrepeat it with: cargo xtask fuzz {} --input {}   (seed {})",
-        input.len(),
-        hex(&input),
-        target.name,
-        kept.display(),
-        options.seed
-    ));
+    let small = small_file(&kept);
+    let dies = |input: &[u8]| {
+        fs::write(&small, input).is_ok() && repeat(target, &small).is_ok_and(|code| code.is_none())
+    };
+    let smaller = shrink(&input, Instant::now() + SHRINK, dies);
+    fs::write(&small, &smaller).map_err(|error| format!("{}: {error}", small.display()))?;
+    say_how(options, target, &small, &smaller, input.len());
     Ok(())
+}
+
+/// The exit code of a process that is fed the one input in `file`; none when it dies.
+fn repeat(target: &Target, file: &Path) -> io::Result<Option<i32>> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([target.name, "--input"])
+        .arg(file)
+        .output()?;
+    Ok(output.status.code())
 }
