@@ -56,6 +56,12 @@ fn run(bytes: &[u8]) {
         };
         assert!(!line.contains(harmful), "{line:?}");
     }
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let more = text.len() - text.iter().rev().take_while(|byte| is_end(byte)).count();
+    if more > MOST {
+        let left = format!(" ... ({} more bytes)", more - MOST);
+        assert!(body.ends_with(&left), "too long, and all of it is written");
+    }
     if let Ok(text) = std::str::from_utf8(text)
         && text.len() < MOST
         && !text.contains(char::is_control)

@@ -189,11 +189,19 @@ fn seeds() -> Vec<Vec<u8>> {
         pack!("GET", "b"),
         pack!("SET", "big", "x".repeat(70)),
     ];
-    let requests = series.into_iter().flatten();
-    seeds.push(
-        requests
-            .flat_map(|request| [&(request.len() as u16).to_le_bytes()[..], &request].concat())
-            .collect(),
-    );
+    seeds.push(series_of(series));
+    // Something lies there while another key comes and goes; then there is room for what is left, and no more.
+    let again = (0..40).flat_map(|_| [pack!("SET", "b", 1), pack!("DEL", "b")]);
+    let begin = [pack!("SET", "a", "x".repeat(20))].into_iter();
+    let end = [40, 30].map(|len| pack!("SET", "c", "x".repeat(len)));
+    seeds.push(series_of(begin.chain(again).chain(end)));
     seeds
+}
+
+/// Requests to the database as [`check_database`] takes them out of its input.
+fn series_of<E>(requests: impl IntoIterator<Item = Result<Vec<u8>, E>>) -> Vec<u8> {
+    let requests = requests.into_iter().flatten();
+    requests
+        .flat_map(|request| [&(request.len() as u16).to_le_bytes()[..], &request].concat())
+        .collect()
 }
