@@ -46,7 +46,7 @@ pub use file::{ModuleInfo, PluginFile};
 pub use plugin::{LoadedModule, LoadedPlugin, PluginInfo};
 pub use refuse::{RefuseReason, Refused};
 
-use copies::Copies;
+use copies::{Copies, Draft};
 use cpath::Cpath;
 use identity::{Content, Identity};
 use library::HostTable;
@@ -269,12 +269,15 @@ impl Loader {
                 return Ok(plugin);
             }
         }
-        let (bytes, identity) = identity::read(path)?;
-        let content = Content::of(&bytes);
+        // What is no plugin is not copied.
+        known.file?;
+        let mut draft = self.copies.draft()?;
+        let (content, identity) = identity::read(path, |part| draft.write(part))?;
+        let file = PluginFile::from_file(path, draft.file()?)?;
         let version = Arc::clone(self.shelf().versions.entry(content).or_default());
         let outcome = version
             .outcome
-            .get_or_init(|| self.load_bytes(path, &bytes))
+            .get_or_init(|| self.load_draft(&file, draft))
             .clone();
         let mut shelf = self.shelf();
         if let Err(reason) = &outcome
@@ -282,24 +285,28 @@ impl Loader {
         {
             shelf.versions.remove(&content);
         }
-        let file = PluginFile::from_data(path, bytes.as_slice()).map(Arc::new);
-        let content = Some(content);
         let known = Known {
             identity,
-            file,
-            content,
+            file: Ok(Arc::new(file)),
+            content: Some(content),
         };
         shelf.files.insert(path.to_owned(), known);
         drop(shelf);
         outcome
     }
 
-    /// Checks, copies, maps and starts one content.
-    fn load_bytes(&self, path: &Path, bytes: &[u8]) -> Result<&'static LoadedPlugin, RefuseReason> {
-        let file = PluginFile::from_data(path, bytes)?;
-        let (serial, copy) = self.copies.write(path, bytes)?;
-        let tables = library::map(&copy, &file).inspect_err(|_| self.copies.remove(&copy))?;
-        let plugin = LoadedPlugin::keep(&file, &copy, serial, &tables)?;
+    /// Maps and starts one content, which was found to be in order.
+    fn load_draft(
+        &self,
+        file: &PluginFile,
+        draft: Draft<'_>,
+    ) -> Result<&'static LoadedPlugin, RefuseReason> {
+        let path = &file.path;
+        let (serial, copy) = draft.keep(path)?;
+        // A file that is open for writing may not be mapped as code everywhere.
+        drop(draft);
+        let tables = library::map(&copy, file).inspect_err(|_| self.copies.remove(&copy))?;
+        let plugin = LoadedPlugin::keep(file, &copy, serial, &tables)?;
         library::load(&tables, self.host)?;
         let names: Vec<_> = file.module_names().collect();
         log::info!(

@@ -3,7 +3,7 @@
 //! A mapped file must never change: whoever overwrites a mapped library in place changes the code of a running
 //! process, or kills it. So the node maps copies that only it knows.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,15 @@ use super::refuse::RefuseReason;
 pub(super) struct Copies {
     folder: PathBuf,
     next: AtomicU32,
+    next_draft: AtomicU32,
+}
+
+/// A copy that is being written, which is removed unless it is [kept](Draft::keep).
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    copies: &'a Copies,
+    path: PathBuf,
+    file: File,
 }
 
 impl Copies {
@@ -32,35 +41,29 @@ impl Copies {
         let copies = Self {
             folder,
             next: AtomicU32::new(1),
+            next_draft: AtomicU32::new(1),
         };
         copies.clear();
         Ok(copies)
     }
 
-    /// Writes a copy called `<n>-<name of the original>`.
-    pub(super) fn write(
-        &self,
-        original: &Path,
-        bytes: &[u8],
-    ) -> Result<(u32, PathBuf), RefuseReason> {
-        let mut name = std::ffi::OsString::new();
-        let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        name.push(format!("{serial}-"));
-        name.push(original.file_name().unwrap_or_default());
-        let path = self.folder.join(name);
-        let written = OpenOptions::new()
+    /// Begins an empty copy.
+    pub(super) fn draft(&self) -> Result<Draft<'_>, RefuseReason> {
+        let number = self.next_draft.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(format!("0-{number}"));
+        let opened = OpenOptions::new()
+            .read(true)
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(bytes));
-        match written {
-            Ok(()) => Ok((serial, path)),
-            Err(error) => {
-                self.remove(&path);
-                let error = Arc::new(error);
-                Err(RefuseReason::Copy { path, error })
-            }
+            .open(&path);
+        match opened {
+            Ok(file) => Ok(Draft {
+                copies: self,
+                path,
+                file,
+            }),
+            Err(error) => Err(refused(&path, error)),
         }
     }
 
@@ -86,6 +89,48 @@ impl Copies {
                 self.remove(&entry.path());
             }
         }
+    }
+}
+
+impl Draft<'_> {
+    /// Adds bytes at the end.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), RefuseReason> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| refused(&self.path, error))
+    }
+
+    /// What was written, to be read from its start.
+    pub(super) fn file(&self) -> Result<File, RefuseReason> {
+        let again = self.file.try_clone();
+        again.map_err(|error| refused(&self.path, error))
+    }
+
+    /// The copy is whole: calls it `<n>-<name of the original>`, and returns n and the path.
+    pub(super) fn keep(&self, original: &Path) -> Result<(u32, PathBuf), RefuseReason> {
+        let mut name = std::ffi::OsString::new();
+        let serial = self.copies.next.fetch_add(1, Ordering::Relaxed);
+        name.push(format!("{serial}-"));
+        name.push(original.file_name().unwrap_or_default());
+        let path = self.copies.folder.join(name);
+        match fs::rename(&self.path, &path) {
+            Ok(()) => Ok((serial, path)),
+            Err(error) => Err(refused(&path, error)),
+        }
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        // A kept one is not found any more.
+        self.copies.remove(&self.path);
+    }
+}
+
+fn refused(path: &Path, error: io::Error) -> RefuseReason {
+    RefuseReason::Copy {
+        path: path.to_owned(),
+        error: Arc::new(error),
     }
 }
 

@@ -12,6 +12,9 @@ use super::refuse::RefuseReason;
 /// The largest file that is read.
 pub(super) const SIZE_LIMIT: u64 = 512 << 20;
 
+/// So much of a file is in memory at a time.
+const PART: usize = 64 << 10;
+
 /// The file systems' clocks tick at most this seldom (FAT: two seconds). A file that changed later than this before it
 /// was looked at may change again without showing it.
 const COARSEST_TICK: i64 = 2;
@@ -95,30 +98,63 @@ pub(super) fn open(path: &Path) -> Result<(File, Identity), RefuseReason> {
     Ok((file, Identity::of(&metadata)))
 }
 
-/// All bytes of a file, provided that nobody wrote to it meanwhile.
-pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Identity), RefuseReason> {
+/// Reads all bytes of a file, provided that nobody wrote to it meanwhile, and gives them to `take` part by part: plugins
+/// with debug information are large, and nobody needs all of one at once.
+pub(super) fn read(
+    path: &Path,
+    mut take: impl FnMut(&[u8]) -> Result<(), RefuseReason>,
+) -> Result<(Content, Identity), RefuseReason> {
     let (mut file, identity) = open(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(identity.size).unwrap_or(0));
-    (&mut file).take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
+    let mut digest = Digest::new();
+    let mut part = Vec::with_capacity(PART);
+    while digest.size <= SIZE_LIMIT {
+        part.clear();
+        (&mut file).take(PART as u64).read_to_end(&mut part)?;
+        if part.is_empty() {
+            break;
+        }
+        digest.write(&part);
+        take(&part)?;
+    }
     let after = Identity::of(&file.metadata()?);
-    if !identity.same(&after) || bytes.len() as u64 != identity.size {
+    if !identity.same(&after) || digest.size != identity.size {
         return Err(RefuseReason::Changing);
     }
-    Ok((bytes, identity))
+    Ok((digest.content(), identity))
 }
 
 /// Names a content. Two different plugins have the same with a probability of 2^-128.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Content(u64, u64, usize);
+pub(super) struct Content(u64, u64, u64);
 
-impl Content {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let hash = |salt: u8| {
+/// Makes the name of a content that comes in parts, all but the last of which are [`PART`] bytes.
+struct Digest {
+    hashers: [DefaultHasher; 2],
+    size: u64,
+}
+
+impl Digest {
+    fn new() -> Self {
+        let salted = |salt: u8| {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(salt);
-            hasher.write(bytes);
-            hasher.finish()
+            hasher
         };
-        Self(hash(0), hash(1), bytes.len())
+        Self {
+            hashers: [salted(0), salted(1)],
+            size: 0,
+        }
+    }
+
+    fn write(&mut self, part: &[u8]) {
+        self.hashers
+            .iter_mut()
+            .for_each(|hasher| hasher.write(part));
+        self.size += part.len() as u64;
+    }
+
+    fn content(&self) -> Content {
+        let [first, second] = &self.hashers;
+        Content(first.finish(), second.finish(), self.size)
     }
 }
