@@ -23,12 +23,6 @@ pub(crate) struct OpenCalls {
 }
 
 impl OpenCalls {
-    pub(crate) const fn new() -> Self {
-        Self {
-            calls: IntMap::with_hasher(std::hash::BuildHasherDefault::new()),
-        }
-    }
-
     /// False: a call with this session is open already, and stays as it is.
     pub(crate) fn open(&mut self, session: i32, call: OpenCall) -> bool {
         match self.calls.entry(session) {

@@ -17,6 +17,7 @@ use crate::end;
 use crate::journal::{self, level_text};
 use crate::launch;
 use crate::node::node;
+use crate::registry::Visit;
 use crate::send::{self, parse_handle};
 use crate::service::{Ending, Service};
 use crate::timers::Event;
@@ -92,11 +93,11 @@ pub(crate) fn run(service: &'static Service, name: &str, parameter: &str) -> Ans
         "ABORT" => abort(parameter),
         "MONITOR" => monitor(parameter),
         "STAT" => stat(service, parameter),
-        "LOGON" => trace::begin(find(parameter)?, address(parameter)?)
+        "LOGON" => trace::begin(&*find(parameter)?, address(parameter)?)
             .map(|()| None)
             .map_err(CommandError::Failed),
         "LOGOFF" => {
-            trace::end(find(parameter)?);
+            trace::end(&*find(parameter)?);
             Ok(None)
         }
         "SIGNAL" => signal(parameter),
@@ -135,11 +136,11 @@ fn address(text: &str) -> Result<u32, CommandError> {
         .ok_or_else(|| CommandError::NotFound(format!("Can't convert {text} to handle")))
 }
 
-fn find(text: &str) -> Result<&'static Service, CommandError> {
+fn find(text: &str) -> Result<Visit<'static>, CommandError> {
     let handle = address(text)?;
     node()
         .registry
-        .find(handle)
+        .visit(handle)
         .ok_or_else(|| CommandError::NotFound(format!("there is no service :{handle:08x}")))
 }
 
@@ -182,7 +183,7 @@ fn register(service: &'static Service, parameter: &str) -> Answer {
     bind(service, service.handle(), name)
 }
 
-fn bind(service: &'static Service, handle: u32, name: &str) -> Answer {
+fn bind(service: &Service, handle: u32, name: &str) -> Answer {
     if name.is_empty() || name.contains(char::is_whitespace) {
         return Err(wrong("NAME", name, "a name without blanks"));
     }
@@ -220,7 +221,7 @@ fn name_service(parameter: &str) -> Answer {
         ))
     })?;
     let handle = handle.trim();
-    bind(find(handle)?, address(handle)?, name)
+    bind(&*find(handle)?, address(handle)?, name)
 }
 
 fn exit(service: &'static Service) -> Answer {
@@ -301,10 +302,12 @@ fn monitor(parameter: &str) -> Answer {
 /// `STAT key` of the caller, or `STAT key address` of another service (ours).
 fn stat(service: &'static Service, parameter: &str) -> Answer {
     let (key, of) = parameter.split_once(' ').unwrap_or((parameter, ""));
+    let other;
     let service = if of.is_empty() {
         service
     } else {
-        find(of.trim())?
+        other = find(of.trim())?;
+        &*other
     };
     let usage = &service.usage;
     let now = clock::turn_ns();
@@ -355,7 +358,7 @@ fn signal(parameter: &str) -> Answer {
         .trim()
         .parse()
         .map_err(|_| wrong("SIGNAL", parameter, "`address [number]`"))?;
-    crate::host::signal(find(target)?, address(target)?, number);
+    crate::host::signal(&*find(target)?, address(target)?, number);
     Ok(None)
 }
 
@@ -363,7 +366,7 @@ fn signal(parameter: &str) -> Answer {
 fn list() -> String {
     let node = node();
     let mut lines = String::new();
-    for service in node.registry.services() {
+    for service in node.registry.services().iter() {
         let handle = service.handle();
         if handle == 0 {
             continue;

@@ -20,6 +20,11 @@ pub(crate) fn service_of(context: Context) -> Option<&'static Service> {
     SERVICE.get().filter(|service| service.is(context))
 }
 
+/// The service, if this thread is in the turn of the one with this handle.
+pub(crate) fn service_with(handle: u32) -> Option<&'static Service> {
+    SERVICE.get().filter(|service| service.handle() == handle)
+}
+
 /// The seat of this thread, if it is a worker.
 #[inline]
 pub(crate) fn seat() -> Option<&'static Seat> {

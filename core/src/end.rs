@@ -16,20 +16,18 @@ use crate::service::{Ending, Service};
 /// is no such service, or it is ending already.
 pub(crate) fn kill(handle: u32, ending: Ending) -> bool {
     let node = node();
-    let Some(service) = node.registry.find(handle) else {
+    let Some(service) = node.registry.visit(handle) else {
         return false;
     };
     let context = service.context();
     if context.handle != handle || !service.set_ending(context, ending) {
         return false;
     }
-    unpublish(node, service, handle);
-    // Should the slot have another life by now, it gets a turn in vain.
-    if service.mailbox().schedule() {
-        node.schedule(service);
-    } else {
+    unpublish(node, &service, handle);
+    match service.found().schedule() {
+        Some(service) => node.schedule(service),
         // In its turn, or soon to be; if that turn never ends, its callers must be told all the same.
-        node.monitor.watch_killed(context);
+        None => node.monitor.watch_killed(context),
     }
     true
 }
@@ -45,7 +43,7 @@ pub(crate) fn exit(service: &'static Service, ending: Ending) -> bool {
 }
 
 /// Takes a service that is ending out of the tables. More than one may do so.
-fn unpublish(node: &Node, service: &'static Service, handle: u32) {
+fn unpublish(node: &Node, service: &Service, handle: u32) {
     node.registry.remove(service, handle);
     if service.has_names.load(Ordering::SeqCst) {
         node.names.unbind(handle);
@@ -153,7 +151,7 @@ fn post_exit(to: u32, handle: u32, ending: &Ending) {
 /// Fails the calls of all services that wait on a callee that `is_lost` picks; returns how many.
 pub(crate) fn fail_calls(is_lost: impl Fn(u32) -> bool, reason: u32, text: &str) -> usize {
     let mut failed = 0;
-    for service in node().registry.services() {
+    for service in node().registry.services().iter() {
         let caller = service.handle();
         for (session, callee) in service.shared().calls.waiting_on(&is_lost) {
             send::post_error(callee, caller, session, reason, text);

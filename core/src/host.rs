@@ -125,15 +125,25 @@ fn out(value: &str) -> abi::Buffer {
 unsafe fn owned(data: NonNull<u8>) -> Buffer {
     // SAFETY: the plugin vouches for it.
     let buffer = unsafe { Buffer::from_raw(data) };
-    if let Some((keeper, bytes)) = buffer.take_kept()
-        && let Some(service) = node().registry.find(keeper)
-    {
+    if let Some((keeper, bytes)) = buffer.take_kept() {
+        uncount(keeper, bytes);
+    }
+    buffer
+}
+
+/// So many of the bytes that a service had kept are kept no more, mostly by its own doing.
+fn uncount(keeper: u32, bytes: usize) {
+    let uncount = |service: &Service| {
         service
             .usage
             .kept
             .fetch_sub(bytes as i64, Ordering::Relaxed);
+    };
+    if let Some(service) = current::service_with(keeper) {
+        uncount(service);
+    } else if let Some(service) = node().registry.visit(keeper) {
+        uncount(&service);
     }
-    buffer
 }
 
 fn with_own_turn(context: Context, body: impl FnOnce(&'static Service, &mut Turn) -> i32) -> i32 {
@@ -165,9 +175,9 @@ fn with_sender(context: Context, body: impl FnOnce(&mut Sender<'_>) -> i32) -> i
     }
 }
 
-/// The service that `context` names, alive or in its last turn.
-fn alive(context: Context) -> Option<&'static Service> {
-    current::service_of(context).or_else(|| node().find(context))
+/// Whether the service that `context` names is alive or in its last turn.
+fn is_alive(context: Context) -> bool {
+    current::service_of(context).is_some() || node().find(context).is_some()
 }
 
 /// The next session of a service in its own turn.
@@ -177,7 +187,7 @@ pub(crate) fn next_session(service: &'static Service) -> i32 {
 }
 
 /// Calls a service's `signal`, at the same time as whatever it does.
-pub(crate) fn signal(service: &'static Service, handle: u32, number: i32) {
+pub(crate) fn signal(service: &Service, handle: u32, number: i32) {
     let _gate = service
         .signal_gate
         .lock()

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use skynet_abi::{KIND_TEXT, LEVEL_DEBUG, LEVEL_ERROR, LEVEL_INFO, LEVEL_WARN};
 
 use crate::buffer::{Buffer, Letter};
-use crate::mailbox::Push;
 use crate::node::node;
+use crate::service::Pushed;
 
 /// Records above it are dropped. Plugins read it directly.
 pub(crate) static LEVEL: AtomicU32 = AtomicU32::new(LEVEL_INFO);
@@ -89,13 +89,13 @@ impl Journal {
         letter.destination = logger;
         letter.value = u64::from(level);
         match service.push(letter, true) {
-            Push::Delivered => true,
-            Push::Schedule => {
+            Pushed::Delivered => true,
+            Pushed::Schedule(service) => {
                 node().schedule(service);
                 true
             }
-            Push::Closed(_) => false,
-            Push::Full(_) => {
+            Pushed::Closed(_) => false,
+            Pushed::Full(_) => {
                 self.lost.fetch_add(lost + 1, Ordering::Relaxed);
                 true
             }

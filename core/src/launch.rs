@@ -32,8 +32,8 @@ pub(crate) enum LaunchError {
     NoModule,
     /// No plugin has the module, or it was refused.
     Load(LoadError),
-    /// All handles are in use.
-    Exhausted,
+    /// There is no room for another service.
+    Exhausted(Exhausted),
     /// The module's `create` failed.
     Create {
         module: String,
@@ -49,7 +49,7 @@ impl fmt::Display for LaunchError {
         match self {
             Self::NoModule => f.write_str("no module named: wanted `module args...`"),
             Self::Load(error) => error.fmt(f),
-            Self::Exhausted => f.write_str("all handles of this node are in use"),
+            Self::Exhausted(what) => what.fmt(f),
             Self::Create {
                 module,
                 status,
@@ -71,6 +71,7 @@ impl std::error::Error for LaunchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Load(error) => Some(error),
+            Self::Exhausted(what) => Some(what),
             _ => None,
         }
     }
@@ -122,7 +123,7 @@ fn try_launch(launcher: Option<&'static Service>, command: &str) -> Result<Launc
     let service = node
         .registry
         .insert(limit)
-        .map_err(|Exhausted| LaunchError::Exhausted)?;
+        .map_err(LaunchError::Exhausted)?;
     let (handle, context) = (service.handle(), service.context());
     service.shared().command.push_str(command);
     let status = create(service, context, module, args.trim_start());

@@ -6,8 +6,11 @@
 //!
 //! ```text
 //!   63        48 47                            4 3   2      1           0
-//!   | count     | newest envelope (16-aligned)  | - | LONE | SCHEDULED | CLOSED |
+//!   | count     | newest envelope (16-aligned)  | - | LONE | SCHEDULED | OPEN |
 //! ```
+//! The word of a closed mailbox is 0, and nobody but who opens it writes to it: its memory may be given back to the system
+//! while senders that come late still look at it (see [`Head`](crate::service::Head)).
+//!
 //! Senders push in front (a stack); the consumer takes the whole stack with one swap and reverses it. Whoever set
 //! `SCHEDULED` put the service into exactly one run queue; only the consumer clears it, and only when nothing is left.
 //!
@@ -27,8 +30,8 @@ use loom::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::buffer::{Envelope, Letter};
 
-/// The service has ended, or does not exist yet: nothing is admitted.
-const CLOSED: usize = 1;
+/// Messages are admitted. Without it the whole word is 0: the service has ended, or does not exist yet.
+const OPEN: usize = 1;
 /// The service is in a run queue, or in its turn, or not yet ready to run.
 const SCHEDULED: usize = 2;
 /// The newest envelope is the one that found the service at rest, and nothing else has come since.
@@ -89,19 +92,27 @@ fn link(word: *mut Envelope) -> *mut Envelope {
 }
 
 impl Mailbox {
-    /// A mailbox that admits nothing.
+    /// A mailbox that admits nothing: all zero.
+    #[cfg(any(test, loom))]
     pub(crate) fn closed() -> Self {
         Self {
-            word: AtomicPtr::new(ptr::without_provenance_mut(CLOSED)),
+            word: AtomicPtr::new(ptr::null_mut()),
         }
+    }
+
+    /// Whether nothing is admitted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.word.load(Ordering::Relaxed).is_null()
     }
 
     /// Begins to admit messages without scheduling anybody: a service gets its first turn when its launch is done,
     /// with [`rest`](Self::rest).
     pub(crate) fn open(&self) {
         // Relaxed: the handle table publishes the service.
-        self.word
-            .store(ptr::without_provenance_mut(SCHEDULED), Ordering::Relaxed);
+        self.word.store(
+            ptr::without_provenance_mut(OPEN | SCHEDULED),
+            Ordering::Relaxed,
+        );
     }
 
     /// Admits `letter`, unless the mailbox is closed or holds `limit` messages or more (0: no limit).
@@ -110,7 +121,7 @@ impl Mailbox {
         let envelope = letter.into_raw().as_ptr();
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            if word.addr() & CLOSED != 0 {
+            if word.addr() & OPEN == 0 {
                 return Push::Closed(take(envelope));
             }
             if limit != 0 && count(word) >= limit.min(LIMIT_MAX) as usize {
@@ -118,14 +129,15 @@ impl Mailbox {
             }
             let new = if word.addr() & SCHEDULED == 0 {
                 // Who rests has no messages.
-                debug_assert!(word.is_null());
+                debug_assert_eq!(word.addr(), OPEN);
                 // SAFETY: the envelope is ours until the exchange succeeds.
                 unsafe { (*envelope).next = ptr::null_mut() };
-                tagged(envelope, 1, SCHEDULED | LONE)
+                tagged(envelope, 1, OPEN | SCHEDULED | LONE)
             } else {
                 // SAFETY: as above.
                 unsafe { (*envelope).next = link(word) };
-                tagged(envelope, (count(word) + 1).min(COUNT_MAX), SCHEDULED)
+                let count = (count(word) + 1).min(COUNT_MAX);
+                tagged(envelope, count, OPEN | SCHEDULED)
             };
             // Release: the consumer, which takes with Acquire, sees the message. Later exchanges by other senders
             // continue this release sequence, as do ours that of the consumer's last `rest`.
@@ -149,7 +161,7 @@ impl Mailbox {
         model_fence();
         let mut word = self.word.load(Ordering::SeqCst);
         loop {
-            if word.addr() & (CLOSED | SCHEDULED) != 0 {
+            if word.addr() & (OPEN | SCHEDULED) != OPEN {
                 return false;
             }
             let new = word.map_addr(|word| word | SCHEDULED);
@@ -191,7 +203,7 @@ impl Mailbox {
         while word.addr() & LONE != 0 {
             match self.word.compare_exchange_weak(
                 word,
-                ptr::null_mut(),
+                ptr::without_provenance_mut(OPEN),
                 // As in `rest`.
                 Ordering::SeqCst,
                 Ordering::Relaxed,
@@ -225,7 +237,7 @@ impl Mailbox {
                 COUNT_MAX => COUNT_MAX,
                 known => known - delivered,
             };
-            let flags = word.addr() & (CLOSED | SCHEDULED);
+            let flags = word.addr() & (OPEN | SCHEDULED);
             let new = tagged(ptr::null_mut(), left, flags);
             // Acquire: sees what the senders wrote into their messages.
             match self
@@ -247,7 +259,7 @@ impl Mailbox {
                 COUNT_MAX => (left as usize).min(COUNT_MAX),
                 known => known.saturating_sub(delivered as usize),
             };
-            let flags = word.addr() & (CLOSED | SCHEDULED);
+            let flags = word.addr() & (OPEN | SCHEDULED);
             let new = tagged(newest(word), left, flags);
             // Relaxed: only the number changes. Being an exchange, it continues the senders' release sequences.
             match self
@@ -277,7 +289,7 @@ impl Mailbox {
             // Release, and more (see `schedule`): the next consumer, on whichever thread, sees this turn's effects.
             match self.word.compare_exchange_weak(
                 word,
-                ptr::null_mut(),
+                ptr::without_provenance_mut(OPEN),
                 Ordering::SeqCst,
                 Ordering::Relaxed,
             ) {
@@ -290,9 +302,7 @@ impl Mailbox {
     /// Admits nothing from now on and takes what is left. Consumer only.
     pub(crate) fn close(&self) -> Batch {
         // AcqRel: sees the senders' messages.
-        let word = self
-            .word
-            .swap(ptr::without_provenance_mut(CLOSED), Ordering::AcqRel);
+        let word = self.word.swap(ptr::null_mut(), Ordering::AcqRel);
         Batch::all(link(word))
     }
 

@@ -1,5 +1,6 @@
 //! The `skynet` executable: runs a node, checks a configuration, or talks to a running node.
 
+mod allocator;
 mod ctl;
 
 use std::ffi::OsString;
@@ -13,12 +14,7 @@ use skynet_core::config::{Config, Loaded};
 use skynet_core::daemon::{self, Outcome, Side};
 use skynet_core::limits;
 use skynet_core::signals::Signals;
-use skynet_core::{crash, runtime};
-
-/// Messages are freed by other threads than those that allocated them all the time, and after a peak the memory should go
-/// back: the system's allocator is slow at the first and bad at the second.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use skynet_core::{crash, memory, runtime};
 
 /// The exit code for a wrong command line.
 const EXIT_USAGE: u8 = 2;
@@ -131,6 +127,7 @@ fn run(file: Option<&Path>) -> Result<ExitCode> {
         let file = std::fs::File::create(config.rundir.join("crash.log"))?;
         crash::also_write_to(file);
     }
+    memory::set_collector(allocator::collect);
     let code = runtime::run(config, signals, || {
         if let Some(daemon) = &mut daemon
             && let Err(error) = daemon.ready()

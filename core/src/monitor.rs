@@ -178,7 +178,7 @@ fn report(node: &Node, seat: &Seat, spent: u64) {
         .plugin()
         .map(|plugin| format!(" ({})", plugin.name))
         .unwrap_or_default();
-    if let Some(service) = node.registry.find(handle) {
+    if let Some(service) = node.registry.visit(handle) {
         service.endless.store(true, Ordering::Relaxed);
         what = format!(" ({})", service.shared().command);
     }

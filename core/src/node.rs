@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::park::Parker;
 use crate::registry::Registry;
 use crate::scheduler::{Runnable, Scheduler};
-use crate::service::Service;
+use crate::service::Found;
 use crate::sleepers::Woken;
 use crate::socket::Sockets;
 use crate::timers::Timers;
@@ -126,7 +126,7 @@ pub(crate) fn install(node: Node) -> &'static Node {
 
 impl Node {
     /// The service whose life `context` names.
-    pub(crate) fn find(&self, context: Context) -> Option<&'static Service> {
+    pub(crate) fn find(&self, context: Context) -> Option<Found> {
         self.registry
             .find(context.handle)
             .filter(|service| service.is(context))
@@ -149,6 +149,14 @@ impl Node {
     /// Wakes a sleeping worker to share what waits.
     pub(crate) fn share(&self) {
         self.wake(self.scheduler.sleepers.wake_one());
+    }
+
+    /// Wakes all workers that sleep.
+    pub(crate) fn wake_all(&self) {
+        self.scheduler.sleepers.wake_all();
+        if self.scheduler.sleepers.is_polled() {
+            self.sockets.notify();
+        }
     }
 
     fn wake(&self, woken: Woken) {

@@ -1,174 +1,233 @@
 //! The handle table: from 32-bit handles to services, looked up without locks or shared writes.
 //!
-//! Ids only grow, so a stale handle reaches nobody until 2^24 - 1 further launches have been made. The table is a radix
-//! tree of two levels whose leaves are used again for later ids once all their services are gone; a reader that still
-//! looks into such a leaf finds a service with another handle, which it compares.
+//! Ids only grow, so a stale handle reaches nobody until 2^24 - 1 further launches have been made. A look-up loads the
+//! id's entry in a flat table and compares the handle of the service that it finds. Slots of services are used again, and
+//! their memory is given back when many are free (`slots.rs`), but their addresses stay valid, so that nobody needs to hold
+//! anything for a look-up and a send: see [`Found`]. Whoever wants more of a service pays a [`Visit`].
 #![allow(unsafe_code)]
 
+mod bits;
+mod ids;
+mod slots;
+mod visit;
+
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(loom))]
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
 
-use crate::service::Service;
+#[cfg(loom)]
+use loom::sync::atomic::AtomicPtr;
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
 
-const LEAF: usize = 512;
-const ID_MASK: u32 = 0x00ff_ffff;
-const LEAVES: usize = (ID_MASK as usize + 1) / LEAF;
-/// Services allocated at a time.
-const CHUNK: usize = 64;
+use crate::memory::Peaks;
+use crate::pages::{self, Zero};
+use crate::service::{Found, Service};
+use ids::Ids;
+use slots::Slots;
+use visit::Visitors;
 
-type Leaf = [AtomicPtr<Service>; LEAF];
+pub(crate) use visit::{Services, Visit};
+
+/// The part of a handle that says which service of its node is meant. The model checker's is small.
+const ID_MASK: u32 = if cfg!(loom) { 7 } else { 0x00ff_ffff };
+const HARBOR_MASK: u32 = 0xff00_0000;
+
+/// The service with each id, or null.
+type Table = [AtomicPtr<Service>; ID_MASK as usize + 1];
 
 /// See the [module](self).
-#[derive(Debug)]
 pub(crate) struct Registry {
     harbor: u32,
-    leaves: Box<[AtomicPtr<Leaf>]>,
+    table: &'static Table,
     live: AtomicUsize,
-    ids: Mutex<Ids>,
+    visitors: Visitors,
+    /// There is more free memory than is kept.
+    has_surplus: AtomicBool,
+    /// Those after which memory was given back.
+    pub(crate) peaks: Peaks,
+    free: Mutex<Free>,
 }
 
+/// What a new life takes from, and an ended one goes back to.
 #[derive(Debug)]
-struct Ids {
-    next: u32,
+struct Free {
+    ids: Ids,
+    slots: Slots,
     generation: u32,
-    live: u32,
-    /// Services in each leaf.
-    used: Box<[u16]>,
-    free_leaves: Vec<&'static Leaf>,
-    free_services: Vec<&'static Service>,
 }
 
-/// All 2^24 - 1 handles are in use.
+// SAFETY: the null pointer, and atomic.
+unsafe impl Zero for AtomicPtr<Service> {
+    #[cfg(loom)]
+    fn zero() -> Self {
+        Self::new(ptr::null_mut())
+    }
+
+    #[cfg(loom)]
+    fn lose(&self) {
+        assert!(self.load(Ordering::Relaxed).is_null(), "an entry in use");
+    }
+}
+
+/// Why there is no room for another service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exhausted;
+#[non_exhaustive]
+pub(crate) enum Exhausted {
+    /// All 2^24 - 1 handles are in use.
+    Handles,
+    /// The system has no memory for it.
+    Memory,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handles => "all handles of this node are in use",
+            Self::Memory => "there is no memory for another service",
+        })
+    }
+}
+
+impl std::error::Error for Exhausted {}
 
 impl Registry {
     /// An empty table of node `harbor`. In a harbor network each life of a node starts at a random id, so that a handle
-    /// of a former life finds nobody (with n services alive the chance that it does is about n / 2^24).
-    pub(crate) fn new(harbor: u8) -> Self {
+    /// of a former life finds nobody (with n services alive the chance that it does is about n / 2^24). `None`: the
+    /// system has no room for it.
+    pub(crate) fn new(harbor: u8) -> Option<Self> {
         let first = if harbor == 0 {
             1
         } else {
             RandomState::new().hash_one(harbor) as u32 & ID_MASK
         };
-        Self {
+        let table = pages::table(ID_MASK as usize + 1)?;
+        Some(Self {
             harbor: u32::from(harbor) << 24,
-            leaves: (0..LEAVES)
-                .map(|_| AtomicPtr::new(ptr::null_mut()))
-                .collect(),
+            table: table.try_into().ok()?,
             live: AtomicUsize::new(0),
-            ids: Mutex::new(Ids {
-                next: first,
+            visitors: Visitors::new(),
+            has_surplus: AtomicBool::new(false),
+            peaks: Peaks::default(),
+            free: Mutex::new(Free {
+                ids: Ids::new(first),
+                slots: Slots::new(),
                 generation: 0,
-                live: 0,
-                used: vec![0; LEAVES].into_boxed_slice(),
-                free_leaves: Vec::new(),
-                free_services: Vec::new(),
             }),
-        }
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether `handle` belongs to this node.
     pub(crate) fn is_local(&self, handle: u32) -> bool {
-        let harbor = handle & !ID_MASK;
+        let harbor = handle & HARBOR_MASK;
         harbor == self.harbor || harbor == 0
     }
 
-    /// The living service with this handle.
+    fn entry(&self, handle: u32) -> &AtomicPtr<Service> {
+        &self.table[(handle & ID_MASK) as usize]
+    }
+
+    /// The living service with this handle. Only its head may be looked at: it may not be ready for more, or no more.
     #[inline]
-    pub(crate) fn find(&self, handle: u32) -> Option<&'static Service> {
-        let id = (handle & ID_MASK) as usize;
-        // Acquire: sees the leaf's and the service's contents.
-        let leaf = self.leaves[id / LEAF].load(Ordering::Acquire);
-        // SAFETY: leaves are leaked, so a pointer that was ever published stays valid.
-        let leaf = unsafe { leaf.as_ref() }?;
-        let service = leaf[id % LEAF].load(Ordering::Acquire);
-        // SAFETY: services are leaked too.
+    fn look_up(&self, handle: u32) -> Option<&'static Service> {
+        // Acquire: sees the service begun.
+        let service = self.entry(handle).load(Ordering::Acquire);
+        // SAFETY: only slots are entered, whose addresses stay valid.
         let service: &'static Service = unsafe { service.as_ref() }?;
         (service.handle() == handle).then_some(service)
     }
 
+    /// The living service with this handle, to send to.
+    #[inline]
+    pub(crate) fn find(&self, handle: u32) -> Option<Found> {
+        self.look_up(handle).map(Found::new)
+    }
+
+    /// The living service with this handle, all of it. Dearer than [`find`](Self::find).
+    pub(crate) fn visit(&self, handle: u32) -> Option<Visit<'_>> {
+        let stay = self.visitors.enter();
+        self.look_up(handle)
+            .map(|service| Visit::new(service, stay))
+    }
+
     /// Takes a free slot and begins a life in it: it can be found and admits messages from now on.
     pub(crate) fn insert(&self, limit: u32) -> Result<&'static Service, Exhausted> {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if ids.live == ID_MASK {
-            return Err(Exhausted);
-        }
-        let id = self.next_free(&mut ids);
-        let service = ids.free_services.pop().unwrap_or_else(|| {
-            let chunk: Vec<Service> = (0..CHUNK).map(|_| Service::vacant()).collect();
-            let chunk: &'static [Service] = Box::leak(chunk.into_boxed_slice());
-            ids.free_services.extend(chunk[1..].iter().rev());
-            &chunk[0]
-        });
-        ids.generation = ids.generation.wrapping_add(1);
-        ids.live += 1;
-        service.begin(self.harbor | id, ids.generation, limit);
-        let leaf = self.leaf(&mut ids, id);
+        let mut free = self.lock();
+        // Relaxed: entries change under the lock.
+        let is_free = |id| self.entry(id).load(Ordering::Relaxed).is_null();
+        let id = free.ids.next_free(is_free).ok_or(Exhausted::Handles)?;
+        let service = free.slots.take().ok_or(Exhausted::Memory)?;
+        free.ids.claim(id);
+        free.generation = free.generation.wrapping_add(1);
+        service.begin(self.harbor | id, free.generation, limit);
         // Release: whoever finds the service sees it begun.
-        leaf[id as usize % LEAF].store(ptr::from_ref(service).cast_mut(), Ordering::Release);
+        self.entry(id)
+            .store(ptr::from_ref(service).cast_mut(), Ordering::Release);
         self.live.fetch_add(1, Ordering::Relaxed);
         Ok(service)
     }
 
-    fn next_free(&self, ids: &mut Ids) -> u32 {
-        loop {
-            let id = ids.next;
-            ids.next = (ids.next + 1) & ID_MASK;
-            if id != 0 && self.find(self.harbor | id).is_none() {
-                return id;
-            }
-        }
-    }
-
-    fn leaf(&self, ids: &mut Ids, id: u32) -> &'static Leaf {
-        let index = id as usize / LEAF;
-        ids.used[index] += 1;
-        // SAFETY: leaves are leaked.
-        if let Some(leaf) = unsafe { self.leaves[index].load(Ordering::Relaxed).as_ref() } {
-            return leaf;
-        }
-        let leaf = ids.free_leaves.pop().unwrap_or_else(|| {
-            Box::leak(Box::new([const { AtomicPtr::new(ptr::null_mut()) }; LEAF]))
-        });
-        self.leaves[index].store(ptr::from_ref(leaf).cast_mut(), Ordering::Release);
-        leaf
-    }
-
     /// Takes the service out of the table: from now on its handle finds nobody. False: somebody did so before.
-    pub(crate) fn remove(&self, service: &'static Service, handle: u32) -> bool {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if self
-            .find(handle)
-            .is_none_or(|found| !ptr::eq(found, service))
-        {
+    pub(crate) fn remove(&self, service: &Service, handle: u32) -> bool {
+        let mut free = self.lock();
+        let entry = self.entry(handle);
+        // Relaxed: entries change under the lock.
+        let found = entry.load(Ordering::Relaxed);
+        if !ptr::eq(found, service) || service.handle() != handle {
             return false;
         }
-        let id = (handle & ID_MASK) as usize;
-        // SAFETY: leaves are leaked.
-        let leaf: &'static Leaf =
-            unsafe { self.leaves[id / LEAF].load(Ordering::Relaxed).as_ref() }
-                .expect("the service was found in this leaf");
-        leaf[id % LEAF].store(ptr::null_mut(), Ordering::Release);
-        ids.used[id / LEAF] -= 1;
-        if ids.used[id / LEAF] == 0 && id / LEAF != ids.next as usize / LEAF {
-            self.leaves[id / LEAF].store(ptr::null_mut(), Ordering::Release);
-            ids.free_leaves.push(leaf);
-        }
-        ids.live -= 1;
+        entry.store(ptr::null_mut(), Ordering::Release);
+        free.ids.release(handle & ID_MASK, self.table);
         true
     }
 
     /// Gives a slot back whose life is [finished](Service::finish). Returns how many services are left.
     pub(crate) fn recycle(&self, service: &'static Service) -> usize {
-        self.ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .free_services
-            .push(service);
+        let mut free = self.lock();
+        free.slots.put(service);
+        if free.slots.surplus() >= slots::BATCH {
+            self.give_back(&mut free);
+        }
+        self.has_surplus
+            .store(free.slots.surplus() != 0, Ordering::Relaxed);
+        drop(free);
         self.live.fetch_sub(1, Ordering::Relaxed) - 1
+    }
+
+    /// Gives memory of free slots back to the system, for somebody who has nothing else to do. One look if there is
+    /// none to give.
+    pub(crate) fn tidy(&self) {
+        while self.has_surplus.load(Ordering::Relaxed) {
+            let mut free = self.lock();
+            if !self.give_back(&mut free) {
+                return;
+            }
+            self.has_surplus
+                .store(free.slots.surplus() != 0, Ordering::Relaxed);
+        }
+    }
+
+    /// False: somebody visits.
+    fn give_back(&self, free: &mut Free) -> bool {
+        let were_gone = self.visitors.were_gone();
+        if were_gone {
+            let chunks = free.slots.surplus().min(slots::BATCH);
+            // SAFETY: free slots are out of the table, which is locked. So whoever visits from the moment on at which
+            // nobody did does not find them; and without a visit nobody reaches more than a head.
+            unsafe { free.slots.give_back(chunks) };
+            self.peaks.pass();
+        }
+        were_gone
     }
 
     /// Services that are not yet released, including those that can no longer be found.
@@ -177,86 +236,34 @@ impl Registry {
     }
 
     /// The living services, in the order of their ids.
-    pub(crate) fn services(&self) -> Vec<&'static Service> {
-        let mut services = Vec::with_capacity(self.live());
-        for leaf in &self.leaves {
-            // SAFETY: leaves are leaked.
-            let Some(leaf) = (unsafe { leaf.load(Ordering::Acquire).as_ref() }) else {
-                continue;
-            };
-            services.extend(leaf.iter().filter_map(|service| {
-                // SAFETY: services are leaked.
+    pub(crate) fn services(&self) -> Services<'_> {
+        let stay = self.visitors.enter();
+        let ranges = self.lock().ids.ranges();
+        let services = ranges
+            .into_iter()
+            .flat_map(|ids| &self.table[ids])
+            .filter_map(|entry| {
+                // SAFETY: only slots are entered, whose addresses stay valid.
                 let service: Option<&'static Service> =
-                    unsafe { service.load(Ordering::Acquire).as_ref() };
+                    unsafe { entry.load(Ordering::Acquire).as_ref() };
                 service
-            }));
-        }
-        services
+            })
+            .collect();
+        Services::new(services, stay)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn end(registry: &Registry, service: &'static Service) {
-        assert!(registry.remove(service, service.handle()));
-        drop(service.mailbox().close());
-        service.finish();
-        registry.recycle(service);
-    }
-
-    #[test]
-    fn ids_grow_and_are_found_until_removed() {
-        let registry = Registry::new(0);
-        let services: Vec<_> = (0..2000).map(|_| registry.insert(0).unwrap()).collect();
-        for (index, service) in services.iter().enumerate() {
-            assert_eq!(service.handle(), index as u32 + 1);
-            assert!(ptr::eq(registry.find(service.handle()).unwrap(), *service));
-        }
-        let third = services[2];
-        end(&registry, third);
-        assert!(registry.find(3).is_none());
-        assert!(!registry.remove(third, 3));
-        // The slot is used again, under a new handle.
-        let next = registry.insert(0).unwrap();
-        assert_eq!(next.handle(), 2001);
-        assert!(ptr::eq(next, third));
-        assert_eq!(registry.live(), 2000);
-        assert_eq!(registry.services().len(), 2000);
-    }
-
-    #[test]
-    fn leaves_and_slots_are_used_again() {
-        let registry = Registry::new(0);
-        let resident = registry.insert(0).unwrap();
-        for _ in 0..3 * LEAF {
-            let service = registry.insert(0).unwrap();
-            end(&registry, service);
-        }
-        let ids = registry.ids.lock().unwrap();
-        assert_eq!(ids.free_services.len(), CHUNK - 1);
-        assert!(ids.free_leaves.len() <= 1);
-        assert!(ptr::eq(registry.find(1).unwrap(), resident));
-    }
-
-    #[test]
-    fn handles_carry_the_harbor() {
-        let registry = Registry::new(7);
-        let service = registry.insert(0).unwrap();
-        let handle = service.handle();
-        assert_eq!(handle >> 24, 7);
-        assert!(registry.is_local(handle));
-        assert!(!registry.is_local(0x0800_0001));
-        assert!(registry.find(handle & ID_MASK | 0x0800_0000).is_none());
-    }
-
-    #[test]
-    fn ids_wrap_and_skip_those_in_use() {
-        let registry = Registry::new(0);
-        let first = registry.insert(0).unwrap();
-        registry.ids.lock().unwrap().next = ID_MASK;
-        assert_eq!(registry.insert(0).unwrap().handle(), ID_MASK);
-        assert_eq!(registry.insert(0).unwrap().handle(), first.handle() + 1);
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("harbor", &(self.harbor >> 24))
+            .field("live", &self.live)
+            .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -186,9 +186,12 @@ pub(crate) fn build(config: Config) -> Result<&'static Node, StartError> {
     .map_err(StartError::Loader)?;
     let sockets = Sockets::new(socket_settings(&config), Arc::new(SocketEvents))
         .map_err(system("make a poller"))?;
+    let registry = Registry::new(config.harbor)
+        .ok_or_else(io::Error::last_os_error)
+        .map_err(system("make room for the handle table"))?;
     Ok(node::install(Node {
         environment: Environment::new(&config.settings),
-        registry: Registry::new(config.harbor),
+        registry,
         names: Names::default(),
         scheduler: Scheduler::new(config.thread + config.extra_workers),
         timers: Timers::new(),
@@ -265,7 +268,7 @@ fn launch_first(node: &'static Node) -> Result<(), StartError> {
     };
     let handle = launch_one("log", &logger)?;
     let _ = node.names.bind("logger", handle);
-    if let Some(service) = node.registry.find(handle) {
+    if let Some(service) = node.registry.visit(handle) {
         service.has_names.store(true, Ordering::SeqCst);
     }
     node.log.logger.store(handle, Ordering::Relaxed);

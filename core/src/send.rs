@@ -11,9 +11,8 @@ use skynet_abi::{
 use crate::buffer::{Buffer, Letter};
 use crate::call::OpenCall;
 use crate::clock;
-use crate::mailbox::Push;
 use crate::node::{Node, node};
-use crate::service::{Service, Turn, add_own};
+use crate::service::{Found, Pushed, Service, Turn, add_own};
 use crate::timers::Event;
 
 /// Kinds above this are the host's.
@@ -46,7 +45,7 @@ pub(crate) enum Destination<'a> {
 /// Whom a message will really be given to.
 struct Receiver {
     /// The service with this handle, or the harbor service for one of another node.
-    service: &'static Service,
+    service: Found,
     /// 0 for a message to a global name.
     handle: u32,
     /// The global name, for the harbor service.
@@ -58,13 +57,14 @@ pub(crate) enum Sender<'a> {
     /// The service itself, in its turn.
     OwnTurn(&'static Service, &'a mut Turn),
     /// Somebody on the service's behalf.
-    Elsewhere(&'static Service),
+    Elsewhere(Found),
 }
 
 impl Sender<'_> {
-    fn service(&self) -> &'static Service {
+    fn handle(&self) -> u32 {
         match self {
-            Self::OwnTurn(service, _) | Self::Elsewhere(service) => service,
+            Self::OwnTurn(service, _) => service.handle(),
+            Self::Elsewhere(service) => service.handle(),
         }
     }
 }
@@ -107,7 +107,7 @@ impl<'a> Outgoing<'a> {
         }
         let is_reply = self.flags & FLAG_REPLY != 0;
         let destination = receiver.handle;
-        let letter = self.fill(letter, sender.service(), &receiver);
+        let letter = self.fill(letter, sender.handle(), &receiver);
         let sent = push(receiver.service, letter, !is_reply);
         if is_reply {
             settle(sender, destination, self.session);
@@ -166,7 +166,7 @@ impl<'a> Outgoing<'a> {
             self.arm(service);
         }
         let session = self.session;
-        let letter = self.fill(letter, service, &receiver);
+        let letter = self.fill(letter, service.handle(), &receiver);
         match push(receiver.service, letter, true) {
             Ok(()) => {
                 add_own(&service.usage.sent, 1);
@@ -215,7 +215,7 @@ impl<'a> Outgoing<'a> {
         letter: Letter,
     ) -> Result<i32, Refused> {
         let (caller, session, callee) = (self.message.source, self.session, receiver.handle);
-        let letter = self.fill(letter, service, &receiver);
+        let letter = self.fill(letter, service.handle(), &receiver);
         // Noted before it is sent: the next one may pass it on at once.
         let before = redirect(caller, session, callee);
         if let Err(refused) = push(receiver.service, letter, true) {
@@ -230,12 +230,12 @@ impl<'a> Outgoing<'a> {
     }
 
     #[inline]
-    fn fill(&self, mut letter: Letter, service: &'static Service, receiver: &Receiver) -> Letter {
+    fn fill(&self, mut letter: Letter, sender: u32, receiver: &Receiver) -> Letter {
         let message = self.message;
         letter.source = if self.flags & FLAG_REDIRECTED != 0 {
             message.source
         } else {
-            service.handle()
+            sender
         };
         letter.destination = receiver.handle;
         letter.session = self.session;
@@ -254,7 +254,7 @@ impl<'a> Outgoing<'a> {
 
 /// Who gets a message that asks for nothing but to be delivered: to a handle of this node, no call, no answer.
 #[inline]
-pub(crate) fn plain_receiver(message: &Message) -> Option<&'static Service> {
+pub(crate) fn plain_receiver(message: &Message) -> Option<Found> {
     let special = message.flags & (FLAG_BY_NAME | SENDER_FLAGS);
     if special != 0 || message.session != 0 || message.kind > KIND_LAST {
         return None;
@@ -266,7 +266,7 @@ pub(crate) fn plain_receiver(message: &Message) -> Option<&'static Service> {
 #[inline]
 pub(crate) fn send_plain(
     sender: &'static Service,
-    receiver: &'static Service,
+    receiver: Found,
     message: &Message,
     mut letter: Letter,
 ) -> Result<(), Refused> {
@@ -287,22 +287,22 @@ pub(crate) fn send_plain(
 fn redirect(caller: u32, session: i32, callee: u32) -> Option<u32> {
     node()
         .registry
-        .find(caller)?
+        .visit(caller)?
         .shared()
         .calls
         .redirect(session, callee)
 }
 
 #[inline(always)]
-fn push(service: &'static Service, letter: Letter, limited: bool) -> Result<(), Refused> {
+fn push(service: Found, letter: Letter, limited: bool) -> Result<(), Refused> {
     match service.push(letter, limited) {
-        Push::Delivered => Ok(()),
-        Push::Schedule => {
+        Pushed::Delivered => Ok(()),
+        Pushed::Schedule(service) => {
             node().schedule(service);
             Ok(())
         }
-        Push::Closed(letter) => Err((STATUS_DEAD, letter)),
-        Push::Full(letter) => Err((STATUS_FULL, letter)),
+        Pushed::Closed(letter) => Err((STATUS_DEAD, letter)),
+        Pushed::Full(letter) => Err((STATUS_FULL, letter)),
     }
 }
 
@@ -338,7 +338,7 @@ fn resolve_remote(node: &Node, handle: u32, kind: u32) -> Result<Receiver, i32> 
     })
 }
 
-fn harbor(node: &Node, kind: u32) -> Result<&'static Service, i32> {
+fn harbor(node: &Node, kind: u32) -> Result<Found, i32> {
     if kind == KIND_SYSTEM || kind == KIND_HARBOR {
         return Err(STATUS_INVALID);
     }
@@ -434,7 +434,7 @@ fn settle(sender: &mut Sender<'_>, caller: u32, session: i32) {
             note.session = session;
             note.value = u64::from(caller);
             note.destination = service.handle();
-            let _ = push(service, note, false);
+            let _ = push(*service, note, false);
         }
     }
 }
@@ -484,7 +484,7 @@ pub(crate) fn send_many(
     len: usize,
     destinations: &[u32],
 ) -> usize {
-    let service = sender.service();
+    let source = sender.handle();
     let mut delivered = 0;
     for &handle in destinations {
         let Ok(receiver) = resolve(Destination::Handle(handle), template.message.kind) else {
@@ -493,7 +493,7 @@ pub(crate) fn send_many(
         let Ok(letter) = Letter::shared(payload.share(), len) else {
             break;
         };
-        let letter = template.fill(letter, service, &receiver);
+        let letter = template.fill(letter, source, &receiver);
         delivered += usize::from(push(receiver.service, letter, true).is_ok());
     }
     if let Sender::OwnTurn(service, _) = sender {

@@ -1,24 +1,35 @@
 //! One service: what senders touch, what its turn owns, and what others ask about.
 //!
-//! Slots of services are never unmapped, only used again, so a sender that found a service may push into its mailbox
-//! without holding anything: a message that reaches a later user of the slot carries the wrong handle and is bounced
-//! (see [`turn`](crate::turn)).
+//! A slot has a [`Head`], which others may touch even when its life is over, and a [`Life`], which they may touch only while
+//! they [visit](crate::registry::Visit) it. Slots are used again for other lives, and between them their memory may be given
+//! back.
 #![allow(unsafe_code)]
+
+mod head;
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
+
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
 
 use skynet_abi::Context;
 
 use crate::accounting::Cost;
-use crate::buffer::Letter;
 use crate::call::{Debts, OpenCalls};
 use crate::loader::LoadedModule;
-use crate::mailbox::{Batch, Mailbox, Push};
+use crate::mailbox::{Batch, Mailbox};
+use crate::pages::Zero;
 use crate::trace::Trace;
+
+pub(crate) use head::{Found, Head, Pushed};
 
 /// How a service ends.
 #[derive(Clone, Debug, Default)]
@@ -30,15 +41,19 @@ pub(crate) struct Ending {
 }
 
 /// See the [module](self).
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Service {
-    mailbox: Mailbox,
-    handle: AtomicU32,
-    generation: AtomicU32,
-    /// Most messages in the mailbox; 0 for no limit.
-    pub(crate) limit: AtomicU32,
-    /// The turn must stop and the service end.
-    ending: AtomicBool,
+    head: Head,
+    /// Written by `prepare` before anybody gets here, and valid from then on, between lives too: a visitor may come late.
+    life: UnsafeCell<MaybeUninit<Life>>,
+    #[cfg(loom)]
+    is_prepared: loom::cell::UnsafeCell<bool>,
+}
+
+/// See the [module](self).
+pub(crate) struct Life {
+    /// Which slot this is.
+    place: u32,
     /// Something of this service must be looked for elsewhere when it ends.
     pub(crate) has_sockets: AtomicBool,
     pub(crate) has_names: AtomicBool,
@@ -57,9 +72,37 @@ pub(crate) struct Service {
     pub(crate) signal_gate: Mutex<()>,
 }
 
-// SAFETY: everything but `turn` is atomic or locked; `turn` belongs to whoever holds the service's turn, and the
-// mailbox's SCHEDULED flag hands that from thread to thread with Release and Acquire.
+// SAFETY: everything but `turn` and `life` is atomic or locked; `turn` belongs to whoever holds the service's turn, and the
+// mailbox's SCHEDULED flag hands that from thread to thread with Release and Acquire; `life` is written before the slot is
+// handed out, and then only read.
 unsafe impl Sync for Service {}
+
+// SAFETY: the head consists of atomics, and of a mailbox that is closed when it is 0; everything else is in a cell.
+unsafe impl Zero for Service {
+    #[cfg(loom)]
+    fn zero() -> Self {
+        Self {
+            head: Head::vacant(),
+            life: UnsafeCell::new(MaybeUninit::uninit()),
+            is_prepared: loom::cell::UnsafeCell::new(false),
+        }
+    }
+
+    #[cfg(loom)]
+    fn lose(&self) {
+        assert!(self.head.is_vacant(), "a head that is not 0");
+        let was_prepared = self.is_prepared.with_mut(|is_prepared| {
+            // SAFETY: the model checker finds out whether anybody looks meanwhile.
+            let is_prepared = unsafe { &mut *is_prepared };
+            std::mem::take(is_prepared)
+        });
+        if was_prepared {
+            // SAFETY: it was prepared, and nobody looks at it any more.
+            let life = unsafe { (*self.life.get()).assume_init_ref() };
+            assert!(life.shared.try_lock().is_ok(), "a lock that is held");
+        }
+    }
+}
 
 /// What a service uses up. Written in its own turn, read by anyone.
 #[derive(Debug, Default)]
@@ -143,52 +186,57 @@ pub(crate) struct Shared {
     pub(crate) trace: Option<Trace>,
 }
 
-impl Service {
-    pub(crate) fn vacant() -> Self {
+impl Life {
+    fn vacant(place: u32) -> Self {
         Self {
-            mailbox: Mailbox::closed(),
-            handle: AtomicU32::new(0),
-            generation: AtomicU32::new(0),
-            limit: AtomicU32::new(0),
-            ending: AtomicBool::new(false),
+            place,
             has_sockets: AtomicBool::new(false),
             has_names: AtomicBool::new(false),
             endless: AtomicBool::new(false),
             traced: AtomicBool::new(false),
-            usage: Usage {
-                messages: AtomicU64::new(0),
-                sent: AtomicU64::new(0),
-                worker_ns: AtomicU64::new(0),
-                turn_began: AtomicU64::new(0),
-                kept: AtomicI64::new(0),
-            },
+            usage: Usage::default(),
             turn: UnsafeCell::new(Turn::new()),
             signal_module: AtomicPtr::new(std::ptr::null_mut()),
             signal_instance: AtomicPtr::new(std::ptr::null_mut()),
-            shared: Mutex::new(Shared {
-                calls: OpenCalls::new(),
-                watchers: Vec::new(),
-                command: String::new(),
-                ending: None,
-                trace: None,
-            }),
+            shared: Mutex::new(Shared::default()),
             signal_gate: Mutex::new(()),
         }
     }
+}
 
-    /// Begins a life in this slot: from now on messages are admitted.
-    pub(crate) fn begin(&self, handle: u32, generation: u32, limit: u32) {
-        self.generation.store(generation, Ordering::Relaxed);
-        self.limit.store(limit, Ordering::Relaxed);
-        self.ending.store(false, Ordering::Relaxed);
-        // Release: a sender that sees the handle sees the rest.
-        self.handle.store(handle, Ordering::Release);
-        self.mailbox.open();
+impl Service {
+    /// A slot that is ready for a life, for ever.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn for_test() -> &'static Self {
+        let [service] = crate::pages::table::<Self>(1).expect("memory") else {
+            panic!("one slot");
+        };
+        service.prepare(7);
+        service
     }
 
-    /// Ends a life: the slot is as good as new. Only for who held the last turn, after the mailbox was closed.
+    /// Makes the slot ready for lives: after its memory is new, or was given back. Nobody else has it yet, but for senders
+    /// that come late and look at its head.
+    pub(crate) fn prepare(&self, place: u32) {
+        debug_assert!(self.head.is_vacant(), "a free slot's head is 0");
+        // SAFETY: nobody else looks at it, and what it was before owns nothing: see `finish`.
+        unsafe { (*self.life.get()).write(Life::vacant(place)) };
+        #[cfg(loom)]
+        self.is_prepared.with_mut(|is_prepared| {
+            // SAFETY: as in `lose`.
+            unsafe { *is_prepared = true };
+        });
+    }
+
+    /// Begins a life in this slot, which is ready: from now on messages are admitted.
+    pub(crate) fn begin(&self, handle: u32, generation: u32, limit: u32) {
+        self.head.begin(handle, generation, limit);
+    }
+
+    /// Ends a life: the slot is as good as new, and owns nothing. Only for who held the last turn, after the mailbox was
+    /// closed.
     pub(crate) fn finish(&self) {
-        self.handle.store(0, Ordering::Relaxed);
+        self.head.finish();
         for flag in [
             &self.has_sockets,
             &self.has_names,
@@ -206,25 +254,56 @@ impl Service {
             counter.store(0, Ordering::Relaxed);
         }
         self.usage.kept.store(0, Ordering::Relaxed);
-        *self.shared() = Shared::default();
+        {
+            let mut shared = self.shared();
+            *shared = Shared::default();
+            // Under this lock nobody says any more that the life must end: see `set_ending`.
+            self.head.ending.store(false, Ordering::Relaxed);
+        }
         // SAFETY: the mailbox is closed and the slot in no run queue, so this thread alone has the turn.
         let turn = unsafe { &mut *self.turn.get() };
         *turn = Turn::new();
     }
 
+    /// Which slot of the handle table this is.
+    pub(crate) fn place(&self) -> u32 {
+        self.place
+    }
+
+    /// What anybody may look at.
+    #[inline]
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    #[inline]
     pub(crate) fn handle(&self) -> u32 {
-        self.handle.load(Ordering::Acquire)
+        self.head.handle()
     }
 
+    #[inline]
     pub(crate) fn context(&self) -> Context {
-        Context {
-            handle: self.handle(),
-            generation: self.generation.load(Ordering::Relaxed),
-        }
+        self.head.context()
     }
 
+    #[inline]
     pub(crate) fn is(&self, context: Context) -> bool {
-        self.context() == context
+        self.head.is(context)
+    }
+
+    #[inline]
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        self.head.mailbox()
+    }
+
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.head.is_ending()
+    }
+
+    /// Ordinary messages are admitted while fewer than `limit` wait; 0 for no limit.
+    pub(crate) fn set_limit(&self, limit: u32) {
+        self.head.limit.store(limit, Ordering::Relaxed);
     }
 
     /// The turn-owned part.
@@ -243,21 +322,6 @@ impl Service {
 
     pub(crate) fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
-    }
-
-    /// Admits a message; ordinary ones only below the service's limit.
-    #[inline]
-    pub(crate) fn push(&self, letter: Letter, limited: bool) -> Push {
-        let limit = if limited {
-            self.limit.load(Ordering::Relaxed)
-        } else {
-            0
-        };
-        self.mailbox.push(letter, limit)
     }
 
     /// From now on `signal` finds the instance; or, with `None`, no longer.
@@ -288,12 +352,27 @@ impl Service {
         }
         shared.ending = Some(ending);
         // SeqCst: see `Mailbox::schedule`.
-        self.ending.store(true, Ordering::SeqCst);
+        self.head.ending.store(true, Ordering::SeqCst);
         true
     }
+}
 
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::SeqCst)
+impl Deref for Service {
+    type Target = Life;
+
+    #[inline]
+    fn deref(&self) -> &Life {
+        #[cfg(loom)]
+        self.is_prepared.with(|is_prepared| {
+            // SAFETY: as in `lose`.
+            let is_prepared = unsafe { *is_prepared };
+            assert!(is_prepared, "a look at memory that was given back");
+        });
+        // SAFETY: after it was prepared, nobody writes to the cell as a whole until its memory is given back; and that is
+        // not done while somebody lives there or visits.
+        let life = unsafe { &*self.life.get() };
+        // SAFETY: a whole service is handed out only when it is ready.
+        unsafe { life.assume_init_ref() }
     }
 }
 
@@ -303,7 +382,7 @@ impl fmt::Debug for Service {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -315,5 +394,18 @@ mod tests {
             "{} bytes",
             size_of::<Service>()
         );
+    }
+
+    #[test]
+    fn a_slot_without_a_life_has_a_head_of_zeros() {
+        let service = Service::for_test();
+        assert!(service.head().is_vacant());
+        service.begin(0x0700_0001, 3, 5);
+        assert!(service.set_ending(service.context(), Ending::default()));
+        assert!(!service.head().is_vacant());
+        drop(service.mailbox().close());
+        service.finish();
+        assert!(service.head().is_vacant());
+        assert_eq!(service.place(), 7);
     }
 }

@@ -174,7 +174,7 @@ fn release_in_reverse(
 ) {
     // Those killed before are gone from the table.
     let mut services = ending;
-    services.extend(node.registry.services());
+    services.extend(node.registry.services().for_good());
     services.sort_by_key(|service| std::cmp::Reverse(service.context().generation));
     for service in services {
         let handle = service.handle();
@@ -217,9 +217,10 @@ fn release_logger(node: &'static Node, stuck: &[u32], rest: &mut Rest) {
     }
     let deadline = Instant::now() + LAST_WORDS;
     while !rest.run_logger(node) && Instant::now() < deadline {}
-    let Some(service) = node.registry.find(handle) else {
+    let Some(service) = node.registry.visit(handle) else {
         return;
     };
+    let service = service.for_good();
     node.log.logger.store(0, Ordering::Relaxed);
     end::exit(service, Ending::default());
     end::end(service);

@@ -121,9 +121,9 @@ fn deliver(event: Event) {
         Event::Response { owner, session } => (owner, KIND_RESPONSE, session, 0),
         Event::CallDeadline { owner, session } => (owner, KIND_ERROR, session, 0),
     };
-    let Some(service) = node().find(owner) else {
+    if node().find(owner).is_none() {
         return;
-    };
+    }
     let Ok(mut letter) = Letter::empty() else {
         return;
     };
@@ -131,7 +131,8 @@ fn deliver(event: Event) {
     letter.session = session;
     letter.value = value;
     if kind == KIND_ERROR {
-        let Some(call) = service.shared().calls.get(session) else {
+        let caller = node().registry.visit(owner.handle);
+        let Some(call) = caller.and_then(|caller| caller.shared().calls.get(session)) else {
             return;
         };
         letter.source = call.callee;

@@ -47,7 +47,7 @@ impl Drop for Trace {
 }
 
 /// Begins a trace of service `handle`; one that has begun goes on.
-pub(crate) fn begin(service: &'static Service, handle: u32) -> Result<(), String> {
+pub(crate) fn begin(service: &Service, handle: u32) -> Result<(), String> {
     let mut shared = service.shared();
     // The slot may have had its next life since the look-up.
     if service.handle() != handle {
@@ -63,7 +63,7 @@ pub(crate) fn begin(service: &'static Service, handle: u32) -> Result<(), String
 }
 
 /// Ends a trace.
-pub(crate) fn end(service: &'static Service) {
+pub(crate) fn end(service: &Service) {
     service.traced.store(false, Ordering::Relaxed);
     let trace = service.shared().trace.take();
     if trace.is_some() {
@@ -72,7 +72,7 @@ pub(crate) fn end(service: &'static Service) {
 }
 
 /// Writes one line, or gives the trace up.
-pub(crate) fn write(service: &'static Service, letter: &Letter) {
+pub(crate) fn write(service: &Service, letter: &Letter) {
     let failed = match &mut service.shared().trace {
         Some(trace) => trace.0.write_all(line(letter).as_bytes()).err(),
         None => None,

@@ -62,6 +62,8 @@ struct Worker {
     watch: Stopwatch,
     next_poll: u64,
     turns: u32,
+    /// Of how many peaks of memory it has cleared up the rest.
+    peaks: usize,
     /// Without it a stack overflow would not be reported.
     _stack: Option<SignalStack>,
 }
@@ -84,6 +86,7 @@ impl Worker {
             watch: Stopwatch::start(),
             next_poll: 0,
             turns: 0,
+            peaks: 0,
             _stack: stack,
         }
     }
@@ -165,10 +168,11 @@ impl Worker {
                 return self.run_turn(service);
             }
         }
-        let scheduler = &self.node.scheduler;
+        self.clear_up();
+        let (scheduler, peaks) = (&self.node.scheduler, &self.node.registry.peaks);
         let slept = scheduler.sleepers.sleep(
             self.index,
-            || scheduler.needs(self.index),
+            || scheduler.needs(self.index) || peaks.passed() != self.peaks,
             || {
                 let timeout = self.node.timers.sleep();
                 self.poll_sockets(timeout);
@@ -182,6 +186,19 @@ impl Worker {
         self.watch.restart();
         self.next_poll = self.watch.now() + POLL_NS;
         self.share();
+    }
+
+    /// Gives memory back after a peak. Two looks if there was none.
+    fn clear_up(&mut self) {
+        let registry = &self.node.registry;
+        registry.tidy();
+        let passed = registry.peaks.passed();
+        if passed != self.peaks {
+            self.peaks = passed;
+            if registry.peaks.clear_up(passed) {
+                self.node.wake_all();
+            }
+        }
     }
 
     /// Leaves what is queued to others.

@@ -115,6 +115,9 @@ static void go_on(crowd *it, skynet_context self) {
         case KILL:
             for (int i = 0; i < BATCH && it->count > 0; i++) kill_one(it, self);
             if (it->count > 0) break;
+            free(it->handles);
+            it->handles = NULL;
+            it->room = 0;
             reply_text(self, &it->asked, "killed=%llu", (unsigned long long)it->wanted);
             it->task = NONE;
             return;

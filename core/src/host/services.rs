@@ -8,7 +8,7 @@ use skynet_abi::{
     STATUS_FULL, STATUS_INVALID, STATUS_NO_MEMORY, STATUS_OK, STATUS_PENDING, Text,
 };
 
-use super::{alive, buffers, out, text, with_own_turn, write, wrong_turn};
+use super::{buffers, is_alive, out, text, with_own_turn, write, wrong_turn};
 use crate::buffer::Letter;
 use crate::clock;
 use crate::command;
@@ -124,10 +124,10 @@ pub(super) unsafe extern "C" fn exit(context: Context, reason: u32, why: Text) -
 }
 
 pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
-    if alive(context).is_none() {
+    if !is_alive(context) {
         return STATUS_DEAD;
     }
-    if let Some(target) = node().registry.find(handle) {
+    if let Some(target) = node().registry.visit(handle) {
         let mut shared = target.shared();
         // Checked under the lock under which the end collects its watchers.
         if target.handle() == handle && !target.is_ending() {
@@ -151,7 +151,7 @@ pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
 }
 
 pub(super) unsafe extern "C" fn unwatch(context: Context, handle: u32) -> i32 {
-    let Some(target) = node().registry.find(handle) else {
+    let Some(target) = node().registry.visit(handle) else {
         return STATUS_DEAD;
     };
     let mut shared = target.shared();
@@ -168,7 +168,7 @@ pub(super) unsafe extern "C" fn set_option(context: Context, option: u32, value:
     with_own_turn(context, |service, _| match option {
         OPTION_MAILBOX_LIMIT => match u32::try_from(value) {
             Ok(limit) => {
-                service.limit.store(limit.min(LIMIT_MAX), Ordering::Relaxed);
+                service.set_limit(limit.min(LIMIT_MAX));
                 STATUS_OK
             }
             Err(_) => STATUS_INVALID,
@@ -215,7 +215,7 @@ pub(super) unsafe extern "C" fn timer_set(
     value: u64,
     timer: *mut u64,
 ) -> i32 {
-    if alive(context).is_none() {
+    if !is_alive(context) {
         return STATUS_DEAD;
     }
     match node().timers.set(
@@ -235,7 +235,7 @@ pub(super) unsafe extern "C" fn timer_set(
 }
 
 pub(super) unsafe extern "C" fn timer_cancel(context: Context, timer: u64) -> i32 {
-    if alive(context).is_some() && node().timers.cancel(timer) {
+    if is_alive(context) && node().timers.cancel(timer) {
         STATUS_OK
     } else {
         STATUS_DEAD

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use skynet_abi::{self as abi, Context, STATUS_DEAD, STATUS_INVALID, STATUS_OK, SocketPart, Text};
 
-use super::{alive, bytes, owned, text, write};
+use super::{bytes, is_alive, owned, text, write};
 use crate::buffer::{Buffer, Letter};
+use crate::current;
 use crate::node::node;
 use crate::send;
 use crate::socket::{OwnedPart, Part, Parts, SocketError};
@@ -17,10 +18,15 @@ fn with_sockets(
     context: Context,
     body: impl FnOnce(&crate::socket::Sockets) -> Result<(), SocketError>,
 ) -> i32 {
-    let Some(service) = alive(context) else {
-        return STATUS_DEAD;
-    };
-    service.has_sockets.store(true, Ordering::Relaxed);
+    if let Some(service) = current::service_of(context) {
+        service.has_sockets.store(true, Ordering::Relaxed);
+    } else {
+        let service = node().registry.visit(context.handle);
+        let Some(service) = service.filter(|service| service.is(context)) else {
+            return STATUS_DEAD;
+        };
+        service.has_sockets.store(true, Ordering::Relaxed);
+    }
     match body(&node().sockets) {
         Ok(()) => STATUS_OK,
         Err(error) => {
@@ -77,7 +83,7 @@ pub(super) unsafe extern "C" fn socket_write(
     count: usize,
     priority: u32,
 ) -> i32 {
-    if alive(context).is_none() {
+    if !is_alive(context) {
         return STATUS_DEAD;
     }
     if count == 0 || parts.is_null() || count > 1024 {

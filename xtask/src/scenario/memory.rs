@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Stage;
 use super::probe::{Probe, count};
-use crate::deadline::expect_eq;
+use crate::deadline::{eventually, expect_eq};
 use crate::node::Node;
 use crate::say;
 
@@ -30,6 +30,11 @@ const ROUNDS: u64 = 100;
 /// depends on how two workers meet, in few. Less than three bytes for each service that was killed.
 const HUNDREDS: usize = 4;
 const GROWTH: u64 = 256 * 1024;
+/// What may be left in use, more than before, when all are gone, however many there were: the plugin itself, slots that are
+/// kept for the next services, and what the allocators keep.
+const LEFT: u64 = 6 * 1024 * 1024;
+/// How long the node may take to give the rest back.
+const GIVEN_BACK: Duration = Duration::from_secs(10);
 /// How long a step may take.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -97,10 +102,12 @@ fn idle(stage: &Stage, module: &str, steps: &[u64], most: u64) -> Result<()> {
     let begin = Instant::now();
     let told = probe.begin(&crowd, "KILL")?.reply(LIMIT)?;
     expect_eq("services killed", count(&told, "killed")?, there)?;
+    let left = given_back(&node, empty + LEFT)?;
     stage.detail(format!(
-        "all killed in {}, {} are left in use",
+        "all killed in {}; {} at first, {} now are in use",
         say::duration(begin.elapsed()),
-        mib(node.usage()?.private)
+        mib(empty),
+        mib(left)
     ));
     let told = probe
         .begin(&crowd, &format!("LAUNCH {there} {module}"))?
@@ -112,6 +119,16 @@ fn idle(stage: &Stage, module: &str, steps: &[u64], most: u64) -> Result<()> {
     ));
     // And with all of them there, the node stops in time.
     node.stop()
+}
+
+/// Waits until the node uses no more memory than `most`, which nobody hurries it to; returns how much it is.
+fn given_back(node: &Node, most: u64) -> Result<u64> {
+    let mut left = 0;
+    eventually("the memory of a peak to be given back", GIVEN_BACK, || {
+        left = node.usage()?.private;
+        Ok((left <= most).then_some(left))
+    })
+    .with_context(|| format!("{} are in use, more than {}", mib(left), mib(most)))
 }
 
 fn rounds(stage: &Stage) -> Result<()> {
