@@ -128,7 +128,7 @@ struct Handled {
     lone: bool,
 }
 
-/// A service in its turn, and where that is.
+/// A service in its turn, and where that is. Not passed by reference: the compiler keeps it in registers.
 #[derive(Clone, Copy)]
 struct Receiver {
     service: &'static Service,
@@ -208,48 +208,11 @@ impl Receiver {
             && letter.destination == self.context.handle
             && !self.service.traced.load(Ordering::Relaxed);
         if is_plain {
-            self.deliver(letter, None);
-        } else {
-            self.take_special(letter);
+            return self.deliver(letter, None);
         }
-    }
-
-    #[inline(never)]
-    fn take_special(self, mut letter: Letter) {
-        let (service, context) = (self.service, self.context);
-        let flags = u32::from(letter.flags);
-        if letter.destination != context.handle && !is_harbor(context.handle) {
-            // The sender found a service that ended, and its slot is ours now.
-            return send::bounce(letter, REASON_UNKNOWN, "the service has ended");
+        if let Some((letter, name)) = prepare(self.service, self.context, letter) {
+            self.deliver(letter, name.as_deref());
         }
-        if letter.kind == KIND_SETTLED {
-            // SAFETY: inside the turn; no other reference into it is in use between two deliveries.
-            unsafe { service.turn() }
-                .debts
-                .settle(letter.value as u32, letter.session);
-            return;
-        }
-        if flags & FLAG_REPLY != 0
-            && letter.destination == context.handle
-            && !send::close(service, letter.session)
-        {
-            node().stray_replies.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        if letter.kind == KIND_SOCKET as u16 && is_input(u32::from(letter.reason)) {
-            node().sockets.handled(letter.session, letter.len);
-        }
-        if flags & FLAG_CALL != 0 && letter.destination == context.handle {
-            // SAFETY: as above.
-            unsafe { service.turn() }
-                .debts
-                .owe(letter.source, letter.session);
-        }
-        if service.traced.load(Ordering::Relaxed) {
-            trace::write(service, &letter);
-        }
-        let name = letter.take_name();
-        self.deliver(letter, name.as_deref());
     }
 
     #[inline(always)]
@@ -273,25 +236,69 @@ impl Receiver {
             }
             other => {
                 lent.take_back();
-                self.fail(other);
+                fail(self.service, self.context, other);
             }
         }
     }
+}
 
-    #[cold]
-    fn fail(&self, result: i32) {
-        let text = match result {
-            DELIVER_FAILED => String::new(),
-            other => format!("its callback returned {other}, which means nothing"),
-        };
-        self.service.set_ending(
-            self.context,
-            Ending {
-                reason: REASON_PANICKED,
-                text,
-            },
-        );
+/// Does what a message that is not plain asks for, before it is delivered to the name in it, if it has one. `None`: it
+/// is not delivered.
+fn prepare(
+    service: &'static Service,
+    context: Context,
+    mut letter: Letter,
+) -> Option<(Letter, Option<Box<[u8; NAME_SIZE]>>)> {
+    let flags = u32::from(letter.flags);
+    if letter.destination != context.handle && !is_harbor(context.handle) {
+        // The sender found a service that ended, and its slot is ours now.
+        send::bounce(letter, REASON_UNKNOWN, "the service has ended");
+        return None;
     }
+    if letter.kind == KIND_SETTLED {
+        // SAFETY: inside the turn; no other reference into it is in use between two deliveries.
+        unsafe { service.turn() }
+            .debts
+            .settle(letter.value as u32, letter.session);
+        return None;
+    }
+    if flags & FLAG_REPLY != 0
+        && letter.destination == context.handle
+        && !send::close(service, letter.session)
+    {
+        node().stray_replies.fetch_add(1, Ordering::Relaxed);
+        return None;
+    }
+    if letter.kind == KIND_SOCKET as u16 && is_input(u32::from(letter.reason)) {
+        node().sockets.handled(letter.session, letter.len);
+    }
+    if flags & FLAG_CALL != 0 && letter.destination == context.handle {
+        // SAFETY: as above.
+        unsafe { service.turn() }
+            .debts
+            .owe(letter.source, letter.session);
+    }
+    if service.traced.load(Ordering::Relaxed) {
+        trace::write(service, &letter);
+    }
+    let name = letter.take_name();
+    Some((letter, name))
+}
+
+/// The callback panicked, or returned what means nothing.
+#[cold]
+fn fail(service: &Service, context: Context, result: i32) {
+    let text = match result {
+        DELIVER_FAILED => String::new(),
+        other => format!("its callback returned {other}, which means nothing"),
+    };
+    service.set_ending(
+        context,
+        Ending {
+            reason: REASON_PANICKED,
+            text,
+        },
+    );
 }
 
 /// What a receiver sees of a letter, whose name has been [taken](Letter::take_name) out.
