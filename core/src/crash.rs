@@ -47,7 +47,10 @@ const NOTHING: Record = Record {
 thread_local! {
     // Constant and without a destructor: a plain variable, that a signal handler may read at any
     // time of the thread's life.
-    static RUNNING: Cell<Record> = const { Cell::new(NOTHING) };
+    /// The service; 0 for none.
+    static HANDLE: Cell<u32> = const { Cell::new(0) };
+    /// Its plugin, or that of the service that ran last.
+    static PLUGIN: Cell<&'static str> = const { Cell::new("") };
 }
 
 /// A second file that the message goes to, besides standard error; -1: none.
@@ -59,23 +62,25 @@ static SECOND_FILE: AtomicI32 = AtomicI32::new(-1);
 /// The plugin's name is read when the thread crashes, at any time; so it lives for ever, as plugins
 /// do.
 pub fn enter(handle: u32, plugin: &'static str) -> Record {
-    let previous = RUNNING.replace(Record { handle, plugin });
-    // The reader is a signal handler on this very thread: what is wanted is only that the compiler
-    // keeps the store before whatever the service does.
-    compiler_fence(Ordering::SeqCst);
+    let previous = running();
+    enter_turn(handle, plugin);
     previous
 }
 
 /// Notes that the turn begun with [`enter`] is over.
 pub fn leave(previous: Record) {
     compiler_fence(Ordering::SeqCst);
-    RUNNING.set(previous);
+    HANDLE.set(previous.handle);
+    PLUGIN.set(previous.plugin);
 }
 
 /// As [`enter`], for a turn that is not part of another.
 #[inline]
 pub fn enter_turn(handle: u32, plugin: &'static str) {
-    RUNNING.set(Record { handle, plugin });
+    HANDLE.set(handle);
+    PLUGIN.set(plugin);
+    // The reader is a signal handler on this very thread: what is wanted is only that the compiler
+    // keeps the stores before whatever the service does.
     compiler_fence(Ordering::SeqCst);
 }
 
@@ -83,7 +88,7 @@ pub fn enter_turn(handle: u32, plugin: &'static str) {
 #[inline]
 pub fn leave_turn() {
     compiler_fence(Ordering::SeqCst);
-    RUNNING.set(NOTHING);
+    HANDLE.set(0);
 }
 
 /// Sets the handler of the fatal signals (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) for the whole
@@ -115,5 +120,11 @@ pub fn also_write_to(file: File) {
 
 /// What this thread is running. Safe within a signal handler.
 fn running() -> Record {
-    RUNNING.get()
+    match HANDLE.get() {
+        0 => NOTHING,
+        handle => Record {
+            handle,
+            plugin: PLUGIN.get(),
+        },
+    }
 }

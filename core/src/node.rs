@@ -133,7 +133,7 @@ impl Node {
     }
 
     /// Queues a service that was just marked scheduled.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn schedule(&self, service: Runnable) {
         if let Some(service) = crate::worker::queue_locally(service) {
             self.inject(service);

@@ -116,7 +116,7 @@ impl Seat {
     ///
     /// # Safety
     /// The calling thread sits on this seat.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn push(&self, service: Runnable) {
         let queue = &self.queue.0;
         if !queue.is_empty() || !self.slot.put(service) {

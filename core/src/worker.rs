@@ -40,7 +40,7 @@ pub(crate) fn start() -> io::Result<bool> {
 }
 
 /// Queues a service with the worker that this thread is, or gives it back when the thread is none.
-#[inline]
+#[inline(always)]
 pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
     let Some(seat) = current::seat() else {
         return Some(service);
@@ -48,10 +48,17 @@ pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
     // SAFETY: `current::seat` is the seat this very thread sits on.
     unsafe { seat.push(service) };
     // A long turn keeps this worker from its queue: let a sleeper have it now.
-    if seat.open.load(Ordering::Relaxed) && node().scheduler.sleepers.has_any() {
-        node().share();
+    if seat.open.load(Ordering::Relaxed) {
+        share_at_once();
     }
     None
+}
+
+#[cold]
+fn share_at_once() {
+    if node().scheduler.sleepers.has_any() {
+        node().share();
+    }
 }
 
 struct Worker {
@@ -104,19 +111,30 @@ impl Worker {
         self.leave();
     }
 
+    #[inline]
     fn next(&mut self) -> Option<Runnable> {
         self.turns = self.turns.wrapping_add(1);
-        let scheduler = &self.node.scheduler;
         if self.turns.is_multiple_of(INJECTOR_TURNS)
-            && let Some(service) = scheduler.injected(self.queue)
+            && let Some(service) = self.injected()
         {
             return Some(service);
         }
-        self.pop()
-            .or_else(|| scheduler.injected(self.queue))
+        self.pop().or_else(|| self.next_of_others())
+    }
+
+    #[inline(never)]
+    fn next_of_others(&self) -> Option<Runnable> {
+        let scheduler = &self.node.scheduler;
+        self.injected()
             .or_else(|| scheduler.steal(self.index, self.queue))
     }
 
+    #[inline(never)]
+    fn injected(&self) -> Option<Runnable> {
+        self.node.scheduler.injected(self.queue)
+    }
+
+    #[inline]
     fn pop(&self) -> Option<Runnable> {
         // SAFETY: this thread sits on its seat.
         unsafe { self.seat.pop() }
