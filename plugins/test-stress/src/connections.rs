@@ -140,9 +140,13 @@ impl Connections {
         let _ = cx.socket_close(socket, Duration::from_secs(2));
     }
 
-    pub(crate) fn close_all(&mut self, cx: &Context) {
-        let all: Vec<SocketId> = self.open.keys().copied().collect();
-        for socket in all {
+    /// Closes those that do not come to their end by themselves.
+    pub(crate) fn close_open(&mut self, cx: &Context) {
+        let is_open = |(&socket, connection): (&SocketId, &Connection)| {
+            (connection.state == State::Open).then_some(socket)
+        };
+        let open: Vec<SocketId> = self.open.iter().filter_map(is_open).collect();
+        for socket in open {
             self.close(cx, socket);
         }
     }

@@ -21,7 +21,7 @@ impl Actor {
             self.answer_held(cx, 0)?;
         }
         self.kept.drop_all(cx);
-        self.connections.close_all(cx);
+        self.connections.close_open(cx);
         if let Some(audits) = self.audits.take() {
             self.audits = Some(self.audit(cx, audits)?);
         }

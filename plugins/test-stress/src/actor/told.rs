@@ -89,8 +89,7 @@ impl Actor {
             );
         }
         self.sent.forget(handle.0);
-        self.received.forget(handle.0);
-        self.shared_received.remove(&handle.0);
+        // Not what it has sent: who was killed in its last callback is told of at once, and may go on sending there.
         Ok(())
     }
 
