@@ -20,7 +20,12 @@ pub(crate) fn kill(handle: u32, ending: Ending) -> bool {
         return false;
     };
     let context = service.context();
-    if context.handle != handle || !service.set_ending(context, ending) {
+    if context.handle != handle {
+        return false;
+    }
+    if !service.set_ending(context, ending) {
+        // Somebody else does the rest; but who is told that it is gone must not reach it any more.
+        unpublish(node, &service, handle);
         return false;
     }
     unpublish(node, &service, handle);
@@ -42,8 +47,8 @@ pub(crate) fn exit(service: &'static Service, ending: Ending) -> bool {
     is_first
 }
 
-/// Takes a service that is ending out of the tables. More than one may do so.
-fn unpublish(node: &Node, service: &Service, handle: u32) {
+/// Takes a service that is ending out of the tables, which must be done before anybody is told. More than one may do so.
+pub(crate) fn unpublish(node: &Node, service: &Service, handle: u32) {
     node.registry.remove(service, handle);
     if service.has_names.load(Ordering::SeqCst) {
         node.names.unbind(handle);

@@ -136,6 +136,9 @@ pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
             }
             return STATUS_OK;
         }
+        drop(shared);
+        // Whoever ends it may not have come so far yet.
+        end::unpublish(node(), &target, handle);
     }
     let Ok(mut letter) = Letter::empty() else {
         return STATUS_NO_MEMORY;
