@@ -1,6 +1,6 @@
 //! A service that hardly lives: `test_stress_brief HOW NUMBER`. Its slot in the handle table is soon another's.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use skynet_service::{Context, Handle, KIND_TEXT, Outgoing, RawMessage, RawService, Result, bail};
@@ -24,6 +24,16 @@ const CLAIMS: usize = 4;
 /// How long it lives if no message comes.
 const LIFE: Duration = Duration::from_millis(20);
 
+/// So many live at once for a moment that the memory of some goes back to the system afterwards.
+const CROWD: u32 = 6_000;
+/// Below are those that nobody may disturb: the director, and what the scenario needs.
+const FIRST: u32 = 64;
+
+/// The last handle of the crowd of now.
+static LAST_OF_CROWD: AtomicU32 = AtomicU32::new(0);
+/// There is one at a time.
+static HAS_CROWD: AtomicBool = AtomicBool::new(false);
+
 /// Who had each of those names last.
 static HOLDERS: [AtomicU32; CLAIMS] = [const { AtomicU32::new(0) }; CLAIMS];
 
@@ -33,6 +43,13 @@ pub(crate) struct Brief;
 /// The name of one that may be in a slow start.
 pub(crate) fn unborn(random: &mut Random) -> String {
     format!(".unborn{}", random.below(UNBORN))
+}
+
+/// One who may belong to the crowd, or has.
+pub(crate) fn one_of_the_crowd(random: &mut Random) -> Handle {
+    let last = LAST_OF_CROWD.load(Ordering::Relaxed);
+    let handle = last.saturating_sub(random.below(u64::from(CROWD)) as u32);
+    Handle(handle.max(FIRST))
 }
 
 impl RawService for Brief {
@@ -45,6 +62,12 @@ impl RawService for Brief {
             "EXIT" => cx.exit(),
             "CLAIM" => claim(cx, random.below(CLAIMS as u64) as usize),
             "SLOW" => start_slowly(cx, &mut random),
+            "CROWD" if !HAS_CROWD.swap(true, Ordering::Relaxed) => {
+                gather(cx);
+                HAS_CROWD.store(false, Ordering::Relaxed);
+                cx.exit();
+            }
+            "CROWD" => cx.exit(),
             _ => {}
         }
         Ok(Self)
@@ -81,6 +104,24 @@ fn claim(cx: &Context, number: usize) {
             0,
             format_args!("{wanted} belongs to {} and leads to {found:?}", cx.handle()),
         );
+    }
+}
+
+/// Launches a crowd and kills it.
+fn gather(cx: &Context) {
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        // A node that stops launches nobody.
+        let Ok(handle) = cx.launch_now("test_stress_brief IDLE 0") else {
+            break;
+        };
+        LAST_OF_CROWD.store(handle.0, Ordering::Relaxed);
+        crowd.push(handle);
+    }
+    figures::CROWDS.count();
+    for handle in crowd {
+        // Some have ended by themselves already.
+        let _ = cx.kill(handle);
     }
 }
 

@@ -16,6 +16,8 @@ use crate::random::Random;
 
 /// Each so many-th is a service with tasks.
 const TASKS: u64 = 4;
+/// Once in so many looks at the figures a crowd comes and goes.
+const CROWD_AFTER: u64 = 4;
 /// An actor that had no tick for so long is starved, or its wake-up was lost.
 const STARVED: Duration = Duration::from_secs(12);
 
@@ -35,6 +37,8 @@ pub(crate) struct Director {
     actors: u64,
     /// How many lives each place has had.
     lives: HashMap<u64, u64>,
+    /// How often somebody has asked for figures.
+    looks: u64,
     runs: bool,
     /// Who is alive, and which place it has; the place behind the last is the door's.
     alive: HashMap<Handle, u64>,
@@ -110,6 +114,15 @@ impl Director {
         (0..=self.actors).try_for_each(|place| self.launch(cx, place))
     }
 
+    /// Now and then there are very many.
+    fn gather_crowd(&mut self, cx: &Context) {
+        self.looks += 1;
+        if mode() == Mode::Wild && self.looks.is_multiple_of(CROWD_AFTER) {
+            // A node that stops launches nobody.
+            let _ = cx.launch_now("test_stress_brief CROWD 0");
+        }
+    }
+
     /// Sees that every actor goes on.
     fn check_ticks(&self, cx: &Context) {
         if mode() == Mode::Rest {
@@ -151,6 +164,7 @@ impl RawService for Director {
             seed: seed.parse()?,
             actors: actors.parse()?,
             lives: HashMap::new(),
+            looks: 0,
             runs: false,
             alive: HashMap::new(),
             stopped: None,
@@ -179,6 +193,7 @@ impl RawService for Director {
                 }
                 b"STATS" => {
                     self.check_ticks(cx);
+                    self.gather_crowd(cx);
                     Ok(cx.reply(message, figures::line().as_str())?)
                 }
                 _ => bail!("wanted START, REST, STOP or STATS"),

@@ -36,6 +36,7 @@ figures! {
     FOREIGN_REPLIES "foreign_replies"
     CLAIMS "claims"
     UNBORN_KILLS "unborn_kills"
+    CROWDS "crowds"
     LIVES "lives"
     KILLS "kills"
     ENDS "ends"

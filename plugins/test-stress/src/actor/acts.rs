@@ -64,7 +64,8 @@ impl Actor {
             950..970 => self.ask_the_node(cx, random),
             970..1000 if !Self::is_wild() => {}
             970..985 => self.launch_briefly(cx, random),
-            985..989 => self.disturb_the_unborn(cx, random),
+            985..988 => self.disturb_the_unborn(cx, random),
+            988 => self.disturb_the_crowd(cx, random),
             989..991 => self.kill(cx, random),
             991 if random.once_in(8) => cx.exit(),
             _ => self.known.clear(),
@@ -330,6 +331,18 @@ impl Actor {
             let request = Request::draw(random, u64::MAX, true);
             // It may be gone by now.
             let _ = self.call_with(cx, handle, request, None);
+        }
+    }
+
+    /// Sends to, looks at or kills one of very many that come and go.
+    fn disturb_the_crowd(&mut self, cx: &Context, random: &mut Random) {
+        for _ in 0..random.below(64) {
+            let handle = brief::one_of_the_crowd(random);
+            match random.below(8) {
+                0 => drop(cx.kill(handle)),
+                1 => drop(cx.command("STAT", &format!("all {handle}"))),
+                _ => self.counted.sent += u64::from(cx.send(handle, KIND_TEXT, "").is_ok()),
+            }
         }
     }
 
