@@ -380,6 +380,11 @@ fn a_bad_value_is_refused_with_its_place_and_what_is_allowed() {
             "x = \"a\\u0000b\"",
             "chat.toml:1: x is \"a\\0b\"; wanted text without a character 0",
         ),
+        ("x = 1_0y", "chat.toml:1: x is \"10y\"; wanted an integer"),
+        (
+            "x = [\n1,\n-1_0\0]",
+            "chat.toml:3: x is \"-10\\0\"; wanted an integer",
+        ),
         (
             "\"gate.port\" = 1\n[gate]\nport = 2",
             "chat.toml:3: gate.port is set a second time; the first is on line 1",

@@ -54,7 +54,11 @@ impl Value {
                 bad(quote(text), "text without a character 0")
             }
             DeValue::String(text) => Ok(Self::Text(text.to_string())),
-            DeValue::Integer(integer) => Ok(Self::Integer(decimal(integer))),
+            // The parser leaves what is behind a `_` in an integer to whoever converts it.
+            DeValue::Integer(integer) => match decimal(integer) {
+                Some(text) => Ok(Self::Integer(text)),
+                None => bad(quote(integer.as_str()), "an integer"),
+            },
             DeValue::Float(float) => Ok(Self::Float(float.as_str().to_owned())),
             DeValue::Boolean(value) => Ok(Self::Boolean(*value)),
             DeValue::Datetime(date) => Ok(Self::Date(date.to_string())),
@@ -197,10 +201,16 @@ fn list_element(value: &DeValue<'_>) -> Result<String, BadValue> {
     }
 }
 
-/// An integer in decimal, whatever its base in the file. One of more than 128 bits stays as it is.
-fn decimal(integer: &DeInteger<'_>) -> String {
-    i128::from_str_radix(integer.as_str(), integer.radix())
-        .map_or_else(|_| integer.to_string(), |value| value.to_string())
+/// An integer in decimal, whatever its base in the file; nothing when it is none. One of more than 128 bits stays as it
+/// is.
+fn decimal(integer: &DeInteger<'_>) -> Option<String> {
+    let (text, radix) = (integer.as_str(), integer.radix());
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return None;
+    }
+    let value = i128::from_str_radix(text, radix);
+    Some(value.map_or_else(|_| integer.to_string(), |value| value.to_string()))
 }
 
 fn quote(text: &str) -> String {

@@ -181,6 +181,8 @@ fn seeds() -> Vec<Vec<u8>> {
         "thread = -1",
         "x = \"\\u0000\"",
         "x = [[1]]",
+        "x = 1_0\0",
+        "x = [1_0y]",
     ]
     .map(|text| text.as_bytes().to_vec())
     .into();
