@@ -60,3 +60,23 @@ fn trim() {
         libc::malloc_trim(0)
     };
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_after_a_peak_has_the_others_called() {
+        let peaks = Peaks::default();
+        assert_eq!(peaks.passed(), 0);
+        peaks.pass();
+        peaks.pass();
+        assert_eq!(peaks.passed(), 2);
+        assert!(peaks.clear_up(2));
+        assert!(!peaks.clear_up(2));
+        // One that had looked before the last peak passed.
+        assert!(!peaks.clear_up(1));
+        peaks.pass();
+        assert!(peaks.clear_up(peaks.passed()));
+    }
+}
