@@ -39,26 +39,19 @@ pub(crate) fn start() -> io::Result<bool> {
     }
 }
 
-/// Queues a service with the worker that this thread is, or gives it back when the thread is none.
+/// Queues a service with the worker that this thread is, or gives it back: when the thread is none, or when a long turn
+/// keeps it from its queue and somebody else should have the service at once.
 #[inline(always)]
 pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
     let Some(seat) = current::seat() else {
         return Some(service);
     };
+    if seat.open.load(Ordering::Relaxed) {
+        return Some(service);
+    }
     // SAFETY: `current::seat` is the seat this very thread sits on.
     unsafe { seat.push(service) };
-    // A long turn keeps this worker from its queue: let a sleeper have it now.
-    if seat.open.load(Ordering::Relaxed) {
-        share_at_once();
-    }
     None
-}
-
-#[cold]
-fn share_at_once() {
-    if node().scheduler.sleepers.has_any() {
-        node().share();
-    }
 }
 
 struct Worker {
