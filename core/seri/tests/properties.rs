@@ -36,9 +36,11 @@ fn value() -> impl Strategy<Value = Value> {
         proptest::sample::select(vec![31, 32, 255, 256, 65_535, 65_536])
             .prop_map(|len| Value::String(vec![b'x'; len])),
     ];
-    leaf.prop_recursive(6, 100, 40, |inner| {
+    // Miri would take hours for larger ones.
+    let (depth, size, width) = if cfg!(miri) { (2, 8, 4) } else { (6, 100, 40) };
+    leaf.prop_recursive(depth, size, width, move |inner| {
         let pairs = vec((key(), inner.clone()), 0..8);
-        (vec(inner, 0..40), pairs).prop_map(|(array, mut pairs)| {
+        (vec(inner, 0..width as usize), pairs).prop_map(|(array, mut pairs)| {
             pairs.retain(|(_, value)| *value != Value::Nil);
             Value::from(Table { array, pairs })
         })

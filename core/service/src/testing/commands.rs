@@ -3,7 +3,8 @@
 use skynet_abi as abi;
 use skynet_abi::{STATUS_EXISTS, STATUS_FAILED, STATUS_NOT_FOUND, STATUS_OK, STATUS_UNSUPPORTED};
 
-use crate::testing::state::{Body, Instance, State};
+use crate::testing::host::Instance;
+use crate::testing::state::{Body, State};
 use crate::{Handle, Reason};
 
 type Answer = (i32, Option<String>);

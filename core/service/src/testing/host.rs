@@ -17,7 +17,7 @@ use super::{LogRecord, commands, count, current_node, memory};
 use crate::testing::state::State;
 use crate::{Buffer, Handle};
 
-pub(super) use turns::{create, deliver, retire, signal};
+pub(super) use turns::{Instance, create, deliver, retire, signal};
 
 /// A fake node, shared with the threads that its services make.
 pub(super) type Shared = Arc<Mutex<State>>;

@@ -9,6 +9,7 @@ use skynet_abi::{
 };
 
 use crate::message::Head;
+use crate::testing::host::Instance;
 use crate::testing::network::Network;
 use crate::testing::{LogRecord, Received};
 use crate::{Buffer, Handle, Reason};
@@ -40,10 +41,6 @@ impl Mail {
         }
     }
 }
-
-/// An instance of a plugin's module. A token that goes back to the module's own functions, in turns.
-#[derive(Clone, Copy)]
-pub(super) struct Instance(pub(super) usize);
 
 /// Who lives at a handle.
 pub(super) enum Body {

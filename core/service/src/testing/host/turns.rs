@@ -11,8 +11,15 @@ use skynet_abi::{
 };
 
 use super::{Shared, lock};
-use crate::testing::state::{Body, Entry, Instance, Mail};
+use crate::testing::state::{Body, Entry, Mail};
 use crate::{Buffer, Reason};
+
+/// An instance of a plugin's module. A token that goes back to the module's own functions, in turns.
+#[derive(Clone, Copy)]
+pub(in crate::testing) struct Instance(*mut c_void);
+
+// SAFETY: nobody looks behind it but the module's own functions, and by the ABI those may be called on any thread.
+unsafe impl Send for Instance {}
 
 /// Launches a service: its handle, and `STATUS_OK` or `STATUS_PENDING`; or what went wrong.
 pub(in crate::testing) fn create(
@@ -45,7 +52,7 @@ pub(in crate::testing) fn create(
     if status == STATUS_OK || status == STATUS_PENDING {
         entry.body = Body::Service {
             module,
-            instance: Some(Instance(made as usize)),
+            instance: Some(Instance(made)),
             started: status == STATUS_OK,
         };
         if wants_to_end {
@@ -107,7 +114,7 @@ pub(in crate::testing) fn deliver(node: &Shared, handle: u32, mail: Mail) {
     };
     let outcome = match module.deliver {
         // SAFETY: as the ABI says: a living instance in its own turn, a message for the call.
-        Some(function) => unsafe { function(instance.0 as *mut c_void, context, &message) },
+        Some(function) => unsafe { function(instance.0, context, &message) },
         None => DELIVER_FAILED,
     };
     if outcome != DELIVER_KEEP {
@@ -137,7 +144,7 @@ pub(in crate::testing) fn signal(
     let context = lock(node).context(handle);
     if let Some(function) = module.signal {
         // SAFETY: the instance lives: only `retire` releases it, on this very thread.
-        unsafe { function(instance.0 as *mut c_void, context, number) };
+        unsafe { function(instance.0, context, number) };
     }
 }
 
@@ -161,7 +168,7 @@ pub(in crate::testing) fn retire(node: &Shared, handle: u32) {
     };
     if let Some((function, instance)) = released {
         // SAFETY: as the ABI says: a last turn, and the instance was taken out for it.
-        unsafe { function(instance.0 as *mut c_void, context) };
+        unsafe { function(instance.0, context) };
     }
     let mut state = lock(node);
     state.turns.pop();
