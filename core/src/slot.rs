@@ -145,6 +145,31 @@ mod models {
         });
     }
 
+    /// An owner that gave way to it meets it again.
+    #[test]
+    fn a_thief_that_comes_again_finds_the_owner_taking() {
+        static THING: u32 = 1;
+        let mut builder = loom::model::Builder::new();
+        // Every interleaving would take minutes.
+        builder.preemption_bound = Some(2);
+        builder.check(|| {
+            let slot = Arc::new(Slot::empty());
+            let thief = {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || {
+                    let steal = || usize::from(slot.steal().is_some());
+                    steal() + steal()
+                })
+            };
+            let mut taken = 0;
+            for _ in 0..2 {
+                assert!(slot.put(&THING));
+                taken += usize::from(slot.take().is_some());
+            }
+            assert_eq!(taken + thief.join().expect("joined"), 2);
+        });
+    }
+
     #[test]
     fn two_thieves_do_not_share() {
         static THING: u32 = 1;
@@ -168,12 +193,15 @@ mod models {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
     fn owner_and_thief_empty_it_once_each() {
-        static ROUNDS: usize = if cfg!(miri) { 200 } else { 200_000 };
-        static THING: u32 = 1;
+        static ROUNDS: usize = if cfg!(miri) { 100 } else { 50_000 };
+        /// What was put in, so that it lasts for ever.
+        static THINGS: Mutex<Vec<&usize>> = Mutex::new(Vec::new());
         fence::prepare();
         let slot = Slot::empty();
         let over = AtomicBool::new(false);
@@ -181,19 +209,26 @@ mod tests {
             let thief = scope.spawn(|| {
                 let mut stolen = 0;
                 while !over.load(Ordering::Acquire) {
-                    stolen += usize::from(slot.steal().is_some());
+                    // Reading what the owner wrote before is a data race unless the slot orders the two.
+                    stolen += slot.steal().copied().unwrap_or(0);
+                    pause();
                 }
                 stolen
             });
             let mut taken = 0;
-            for _ in 0..ROUNDS {
-                assert!(slot.put(&THING), "it is empty after each round");
-                taken += usize::from(slot.take().is_some());
+            for number in 1..=ROUNDS {
+                let thing: &usize = Box::leak(Box::new(number));
+                THINGS.lock().unwrap().push(thing);
+                assert!(slot.put(thing), "it is empty after each round");
+                if number % 2 == 0 {
+                    pause();
+                }
+                taken += slot.take().copied().unwrap_or(0);
             }
             over.store(true, Ordering::Release);
             (taken, thief.join().unwrap())
         });
-        assert_eq!(taken + stolen, ROUNDS);
+        assert_eq!(taken + stolen, ROUNDS * (ROUNDS + 1) / 2);
         assert!(slot.is_empty());
     }
 }

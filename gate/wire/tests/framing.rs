@@ -214,6 +214,7 @@ fn names() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "would take minutes")]
 fn lengths_at_the_limit() {
     /// A packet of `len` bytes and a short one behind it, torn at every place where something changes.
     fn check(framing: Framing, max: usize, len: usize) {
