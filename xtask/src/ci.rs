@@ -10,10 +10,15 @@ use crate::say::{self, Counts, outln};
 use crate::workspace::Workspace;
 use crate::{abi, arrows, build, fuzz, scenario, symbols, test};
 
+mod miri;
+mod nightly;
+mod tsan;
+
 /// Which steps to take.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Only these steps: fmt, clippy, docs, deny, abi, arrows, test, models, fuzz, symbols, scenario.
+    /// Only these steps: fmt, clippy, docs, deny, abi, arrows, test, models, miri, tsan, fuzz, symbols,
+    /// scenario.
     steps: Vec<String>,
 }
 
@@ -56,6 +61,14 @@ const STEPS: &[Step] = &[
     Step {
         name: "models",
         run: |workspace| check(models(workspace)),
+    },
+    Step {
+        name: "miri",
+        run: |workspace| check(miri::run(workspace)),
+    },
+    Step {
+        name: "tsan",
+        run: |workspace| check(tsan::run(workspace)),
     },
     Step {
         name: "fuzz",
