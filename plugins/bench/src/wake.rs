@@ -9,7 +9,8 @@ use crate::latencies::{self, Latencies};
 use crate::pairs::SIZE;
 use crate::report::{self, Report};
 
-/// How long it works after each message. It then rests as long, so that the other worker falls asleep again.
+/// How long it works after each message. Then it goes on with the next, so that its processor stays awake, as that of
+/// `cal_wake` does; the other worker has slept nearly as long.
 const WORK: Duration = Duration::from_millis(10);
 /// The first messages, which do not count.
 const WARM_UP: u32 = 5;
@@ -24,7 +25,7 @@ impl RawService for Waker {
     fn start(cx: &Context, args: &str) -> Result<Self> {
         let samples: u32 = args.trim().parse()?;
         let woken = cx.launch_now("bench_woken")?;
-        cx.timer_set(WORK, 0)?;
+        cx.send(cx.handle(), KIND_TEXT, &[])?;
         Ok(Self {
             woken,
             left: samples + WARM_UP,
@@ -32,7 +33,7 @@ impl RawService for Waker {
     }
 
     fn on_message(&mut self, cx: &Context, message: &mut RawMessage<'_>) -> Result<()> {
-        if message.kind() != skynet_service::KIND_TIMER {
+        if message.source() != cx.handle() {
             return Err(Error::msg(format_args!("unexpected: {message:?}")));
         }
         if self.left == 0 {
@@ -40,7 +41,7 @@ impl RawService for Waker {
             return Ok(());
         }
         self.left -= 1;
-        cx.timer_set(2 * WORK, 0)
+        cx.send(cx.handle(), KIND_TEXT, &[])
             .inspect_err(|error| report::fail("wake", error))?;
         let mut payload = [0; SIZE];
         payload[..8].copy_from_slice(&latencies::stamp().to_le_bytes());
