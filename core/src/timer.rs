@@ -1,4 +1,4 @@
-//! A hierarchical timing wheel: the timers of a node as plain data.
+//! A timing wheel: the timers of a node as plain data.
 //!
 //! [`Wheel`] has no thread and no clock. Its owner tells it the time with [`Wheel::advance`] (or
 //! [`Wheel::pop`]) and sleeps until [`Wheel::next_deadline`]. One tick is one millisecond, counted
@@ -6,20 +6,33 @@
 //!
 //! # How it is laid out
 //!
-//! A deadline is read as eleven digits of six bits. A timer lives on the level of the highest digit
-//! in which its deadline differs from the wheel's present time, in the slot named by that digit.
-//! Eleven levels cover all of `u64`, so there is no far future to overflow into. From this rule
-//! follows everything else:
+//! **Near**: a window of 4096 ticks that begins with the present time and rolls on with it. Each of
+//! its ticks has a slot of its own, which a bitmap of two levels finds in a few instructions; empty
+//! ticks cost nothing. A timer that is inserted with a deadline inside the window goes to its slot
+//! at once and stays there until it fires. So up to four seconds there is no work but that of
+//! inserting and of firing, and no tick in which more is to be done than what is due then.
 //!
-//! - Every timer of a level is due before every timer of the levels above, and within a level the
-//!   slots are due in order. The earliest timers are therefore in the first occupied slot of the
-//!   lowest occupied level, which two bitmaps find in two instructions; empty ticks cost nothing,
-//!   however many of them a late process has to catch up with.
-//! - Timers of equal deadline are always in the same slot. New ones go to the end of its list and a
-//!   slot keeps its order when it is spread over the levels below, so equal deadlines fire in the
-//!   order of their insertion.
-//! - A slot of a level above 0 is spread when time enters it. Each timer moves down at least one
-//!   level, so it moves at most ten times, and seldom more than three for a delay of hours.
+//! **Far**: a deadline beyond the window waits in a [hierarchy of coarser slots](far), down which it
+//! is carried slot by slot until it is in the window: not at all if it is cancelled before, mostly
+//! once for a delay of seconds, twice for minutes, three times for hours, at most nine times. Nobody
+//! is woken for that. It is done ahead of time, from three seconds before a slot begins, in portions
+//! of [`PORTION`] timers, whenever the wheel is called anyway and nothing is due any more. What fires
+//! when never depends on it: the rest of a slot whose first timer is due is carried at once.
+//!
+//! That rest is the only burst left. It is nothing as long as the wheel is called each millisecond of
+//! the three seconds and has less than 1.5 million timers to carry in them. In a node that sleeps
+//! through them it is the whole slot: the timers of one second, or of one minute where delays are
+//! minutes, or of 70 minutes where they are hours.
+//!
+//! # Equal deadlines
+//!
+//! They fire in the order of insertion. The present time never goes back, so of all timers of one
+//! deadline those that were inserted when it was beyond the window are older than those inserted
+//! when it was inside. Each slot of the window therefore has two queues: one of timers carried down,
+//! which fires first, and one of timers inserted directly. The latter is in the order of insertion.
+//! So is the former: far timers of one deadline wait in the same queue, or, while that is being
+//! emptied, the oldest of them in one below; they are carried oldest first, always to the end of the
+//! next queue.
 //!
 //! # Never early
 //!
@@ -27,16 +40,39 @@
 //! promise towards real time by rounding the clock *down* for `advance` and *up* for `insert`:
 //! `deadline = ceil(now) + delay`.
 
+mod far;
+mod lists;
+mod near;
 mod slab;
 #[cfg(test)]
 mod tests;
 
-use slab::{Index, NIL, Slab};
+use far::Far;
+use lists::Lists;
+use near::Near;
+use slab::{Index, Slab};
 use std::fmt;
 
-const DIGIT_BITS: u32 = 6;
-const SLOTS: usize = 1 << DIGIT_BITS;
-const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
+/// How many timers are carried down in one call at most, as long as they are not due. It takes 0.1 ms
+/// at worst, when none of them is in a cache: little against the tick of 1 ms. And in a busy node,
+/// whose wheel is called each tick, it makes 512,000 a second: more than twice what it fires.
+///
+/// Tests use few timers, which are to be found halfway all the same.
+const PORTION: usize = if cfg!(test) { 3 } else { 512 };
+
+/// Number of the queue of the first far slot; those of the window, two for each slot, are before.
+const FAR_LISTS: usize = 2 * near::SLOTS;
+const LISTS: usize = FAR_LISTS + far::SLOTS;
+
+/// The queue of the timers carried down to a slot of the window.
+fn carried(slot: usize) -> usize {
+    2 * slot
+}
+
+/// The queue of the timers inserted directly into a slot of the window.
+fn direct(slot: usize) -> usize {
+    2 * slot + 1
+}
 
 /// Names one timer of one [`Wheel`]: where it is stored, and which insertion put it there.
 ///
@@ -81,56 +117,19 @@ impl fmt::Debug for TimerId {
     }
 }
 
-/// The timers that share one slot: a list through the slab, oldest insertion first.
-#[derive(Clone, Copy)]
-struct Slot {
-    head: Index,
-    tail: Index,
-    /// No timer of the slot is due before this. Exact unless the timer it came from was cancelled.
-    earliest: u64,
-}
-
-impl Slot {
-    const EMPTY: Self = Self {
-        head: NIL,
-        tail: NIL,
-        earliest: u64::MAX,
-    };
-}
-
-/// Where a slot is: level and digit.
-#[derive(Clone, Copy)]
-struct Place {
-    level: usize,
-    digit: usize,
-}
-
-impl Place {
-    fn slot(self) -> usize {
-        self.level * SLOTS + self.digit
-    }
-
-    /// The first tick of this slot, given any tick in it.
-    fn start(self, tick: u64) -> u64 {
-        let shift = self.level as u32 * DIGIT_BITS;
-        tick >> shift << shift
-    }
-}
-
 /// Timers in order of their deadline, each carrying a `T`.
 ///
 /// Insertion, cancelling and firing are O(1). Memory follows the number of timers, down as well as
-/// up (storage is taken and returned in chunks), plus 11 KiB for the slots.
+/// up (storage is taken and returned in chunks), plus 75 KiB for the slots, which count from when
+/// they are first used.
 pub(crate) struct Wheel<T> {
-    /// The present time of the wheel. Every timer is in the slot that [`Wheel::place`] computes from
-    /// its deadline and this.
+    /// The present time of the wheel. All timers that are [`near`](Self::near) are due less than a
+    /// window later, and none is due before.
     elapsed: u64,
     generation: u64,
-    /// Bit `l` is set when level `l` has an occupied slot.
-    levels: u32,
-    /// Bit `d` of entry `l` is set when slot `d` of level `l` is occupied.
-    occupied: [u64; LEVELS],
-    slots: Box<[Slot; LEVELS * SLOTS]>,
+    near: Near,
+    far: Far,
+    lists: Lists,
     slab: Slab<T>,
 }
 
@@ -140,9 +139,9 @@ impl<T> Wheel<T> {
         Self {
             elapsed: 0,
             generation: 0,
-            levels: 0,
-            occupied: [0; LEVELS],
-            slots: Box::new([Slot::EMPTY; LEVELS * SLOTS]),
+            near: Near::new(),
+            far: Far::new(),
+            lists: Lists::new(LISTS),
             slab: Slab::new(),
         }
     }
@@ -178,27 +177,18 @@ impl<T> Wheel<T> {
         let (index, id) = self
             .slab
             .insert(deadline, value, |index| TimerId::new(generation, index));
-        self.link(index, deadline);
+        if deadline - self.elapsed < near::WINDOW {
+            self.put_near(index, deadline, direct);
+        } else {
+            self.put_far(index, deadline, self.far.home(deadline));
+        }
         id
     }
 
     /// Takes a timer out before it fires. `None` when it fired or was cancelled before.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<T> {
-        let node = self.slab.get(id.index()).filter(|node| node.is(id))?;
-        let (deadline, prev, next) = (node.deadline, node.prev, node.next);
-        let place = self.place(deadline);
-        let slot = &mut self.slots[place.slot()];
-        match prev {
-            NIL => slot.head = next,
-            prev => self.slab[prev].next = next,
-        }
-        match next {
-            NIL => slot.tail = prev,
-            next => self.slab[next].prev = prev,
-        }
-        if slot.head == NIL {
-            self.vacate(place);
-        }
+        self.slab.get(id.index()).filter(|node| node.is(id))?;
+        self.unlink(id.index());
         self.slab.remove(id.index())
     }
 
@@ -223,108 +213,87 @@ impl<T> Wheel<T> {
     /// present time stands at the deadline of the timer taken out.
     pub(crate) fn pop(&mut self, now_ms: u64) -> Option<T> {
         let now = now_ms.max(self.elapsed);
-        while let Some(place) = self.first() {
-            let slot = self.slots[place.slot()];
-            if place.start(slot.earliest) > now {
+        while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
+            self.elapsed = next;
+            if self.far.earliest() != Some(next) {
+                return self.take_near(near::slot(next));
+            }
+            self.carry();
+        }
+        self.elapsed = now;
+        for _ in 0..PORTION {
+            if !self.carry() {
                 break;
             }
-            // Nothing is due before `earliest`, so time may go there at once, and timers in this
-            // slot land as low as they can.
-            self.elapsed = slot.earliest.min(now);
-            if place.level == 0 {
-                return self.take_head(place);
-            }
-            self.spread(place);
         }
-        // Time has not entered the first occupied slot, so every timer is still where it belongs.
-        self.elapsed = now;
         None
     }
 
     /// The tick until which the owner may sleep; `None` when no timer waits.
     ///
     /// Never later than the earliest deadline. It is exact, however far away that is, unless the
-    /// earliest timer of a slot above level 0 (64 ms) was cancelled while others stayed in the slot:
-    /// then it may be the cancelled deadline. Advancing to it spreads that slot and makes its parts
+    /// earliest timer of a far slot (1.024 s or more) was cancelled while others stayed in the slot:
+    /// then it may be the cancelled deadline. Advancing to it empties that slot and makes its parts
     /// exact, so that a cancelled timer costs at most one wake in vain.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.first().map(|place| self.slots[place.slot()].earliest)
-    }
-
-    /// The slot in which a deadline belongs at the present time.
-    fn place(&self, deadline: u64) -> Place {
-        let differs = (deadline ^ self.elapsed) | (SLOTS as u64 - 1);
-        let level = (u64::BITS - 1 - differs.leading_zeros()) / DIGIT_BITS;
-        let digit = (deadline >> (level * DIGIT_BITS)) as usize % SLOTS;
-        Place {
-            level: level as usize,
-            digit,
+        match (self.near.first(self.elapsed), self.far.earliest()) {
+            (Some(near), Some(far)) => Some(near.min(far)),
+            (near, far) => near.or(far),
         }
     }
 
-    /// The occupied slot that is due first.
-    fn first(&self) -> Option<Place> {
-        if self.levels == 0 {
-            return None;
+    /// Carries one timer down: the oldest of the first far slot, if the window has reached that.
+    fn carry(&mut self) -> bool {
+        let Some(from) = self.far.enter(self.elapsed) else {
+            return false;
+        };
+        let Some(index) = self.lists.head(FAR_LISTS + from) else {
+            return false;
+        };
+        self.unlink(index);
+        let deadline = self.slab[index].deadline;
+        if far::level(from) == 0 {
+            self.put_near(index, deadline, carried);
+        } else {
+            self.put_far(index, deadline, self.far.below(deadline));
         }
-        let level = self.levels.trailing_zeros() as usize;
-        Some(Place {
-            level,
-            digit: self.occupied[level].trailing_zeros() as usize,
-        })
+        true
     }
 
-    /// Appends a stored timer to the slot in which it belongs.
-    fn link(&mut self, index: Index, deadline: u64) {
-        let place = self.place(deadline);
-        let slot = &mut self.slots[place.slot()];
-        let tail = slot.tail;
-        slot.tail = index;
-        slot.earliest = slot.earliest.min(deadline);
-        match tail {
-            NIL => {
-                slot.head = index;
-                self.occupied[place.level] |= 1 << place.digit;
-                self.levels |= 1 << place.level;
+    fn put_near(&mut self, index: Index, deadline: u64, queue: fn(usize) -> usize) {
+        let slot = near::slot(deadline);
+        self.near.occupy(slot);
+        self.lists.append(&mut self.slab, queue(slot), index);
+    }
+
+    fn put_far(&mut self, index: Index, deadline: u64, slot: usize) {
+        self.far.occupy(slot, deadline);
+        self.lists.append(&mut self.slab, FAR_LISTS + slot, index);
+    }
+
+    /// Takes the oldest timer out of a slot of the window.
+    fn take_near(&mut self, slot: usize) -> Option<T> {
+        let index = self
+            .lists
+            .head(carried(slot))
+            .or_else(|| self.lists.head(direct(slot)))?;
+        self.unlink(index);
+        self.slab.remove(index)
+    }
+
+    /// Takes a timer out of its queue, wherever that is.
+    fn unlink(&mut self, index: Index) {
+        let Some(emptied) = self.lists.unlink(&mut self.slab, index) else {
+            return;
+        };
+        match emptied.checked_sub(FAR_LISTS) {
+            Some(slot) => self.far.vacate(slot),
+            None => {
+                let slot = emptied / 2;
+                if self.lists.is_empty(carried(slot)) && self.lists.is_empty(direct(slot)) {
+                    self.near.vacate(slot);
+                }
             }
-            tail => self.slab[tail].next = index,
-        }
-        let node = &mut self.slab[index];
-        node.prev = tail;
-        node.next = NIL;
-    }
-
-    /// Marks a slot whose list has become empty.
-    fn vacate(&mut self, place: Place) {
-        self.slots[place.slot()] = Slot::EMPTY;
-        self.occupied[place.level] &= !(1 << place.digit);
-        if self.occupied[place.level] == 0 {
-            self.levels &= !(1 << place.level);
-        }
-    }
-
-    /// Takes the oldest timer out of an occupied slot.
-    fn take_head(&mut self, place: Place) -> Option<T> {
-        let slot = &mut self.slots[place.slot()];
-        let head = slot.head;
-        let next = self.slab[head].next;
-        slot.head = next;
-        match next {
-            NIL => self.vacate(place),
-            next => self.slab[next].prev = NIL,
-        }
-        self.slab.remove(head)
-    }
-
-    /// Moves the timers of a slot that time has entered to the levels below, which are empty.
-    fn spread(&mut self, place: Place) {
-        let mut index = self.slots[place.slot()].head;
-        self.vacate(place);
-        while index != NIL {
-            let node = &self.slab[index];
-            let (deadline, next) = (node.deadline, node.next);
-            self.link(index, deadline);
-            index = next;
         }
     }
 }

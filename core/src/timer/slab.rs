@@ -12,7 +12,7 @@ use std::ops;
 pub(super) type Index = u32;
 
 /// No node.
-pub(super) const NIL: Index = Index::MAX;
+const NIL: Index = Index::MAX;
 
 /// Width of an index inside a [`TimerId`].
 pub(super) const INDEX_BITS: u32 = 28;
@@ -22,7 +22,7 @@ pub(super) const CHUNK: usize = 512;
 
 const MAX_CHUNKS: usize = (1 << INDEX_BITS) / CHUNK;
 
-/// One timer, linked to its neighbours in a slot of the wheel; or a free place, linked through
+/// One timer, linked to its neighbours in a queue of the wheel; or a free place, linked through
 /// `next` to the next free place of its chunk.
 pub(super) struct Node<T> {
     id: TimerId,
