@@ -37,6 +37,9 @@ unsafe impl Sync for OwnEnd {}
 /// The most services taken from another seat at once: batches hoard.
 const STEAL_LIMIT: usize = 16;
 
+/// The most services that run in a row ahead of a seat's queue, each made runnable by the one before.
+const STREAK: u32 = 4;
+
 /// Whose code a seat's thread runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
@@ -48,8 +51,8 @@ pub(crate) struct Running {
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Seat {
-    /// The service that runs next, older than all in the queue. It is filled only while the queue is empty: two services
-    /// that feed each other never need the queue.
+    /// The service that runs next, made runnable by the turn before. So two services that feed each other stay warm and
+    /// seldom need the queue, whose own end costs a locked instruction; [`STREAK`] bounds how long others wait for them.
     slot: Slot<Service>,
     stealer: Stealer<Runnable>,
     queue: OwnEnd,
@@ -112,25 +115,47 @@ impl Seat {
         &self.queue.0
     }
 
-    /// Queues a service behind those that wait here.
+    /// Queues a service that the current turn made runnable: it runs next, if nobody else does.
     ///
     /// # Safety
     /// The calling thread sits on this seat.
     #[inline(always)]
-    pub(crate) unsafe fn push(&self, service: Runnable) {
+    pub(crate) unsafe fn push_next(&self, service: Runnable) {
+        if !self.slot.put(service) {
+            self.queue.0.push(service);
+        }
+    }
+
+    /// Queues a service behind those that wait here.
+    ///
+    /// # Safety
+    /// The calling thread sits on this seat.
+    pub(crate) unsafe fn push_last(&self, service: Runnable) {
         let queue = &self.queue.0;
         if !queue.is_empty() || !self.slot.put(service) {
             queue.push(service);
         }
     }
 
-    /// The service that has waited here longest.
+    /// The service to run next. `streak` counts those that did not come from the queue.
     ///
     /// # Safety
     /// The calling thread sits on this seat.
     #[inline]
-    pub(crate) unsafe fn pop(&self) -> Option<Runnable> {
-        self.slot.take().or_else(|| self.queue.0.pop())
+    pub(crate) unsafe fn pop(&self, streak: &mut u32) -> Option<Runnable> {
+        let queue = &self.queue.0;
+        let may_jump = *streak < STREAK || queue.is_empty();
+        if may_jump && let Some(service) = self.slot.take() {
+            *streak += 1;
+            return Some(service);
+        }
+        *streak = 0;
+        let oldest = queue.pop();
+        // Its turn is over: those in the queue have waited longer.
+        if let Some(service) = self.slot.take() {
+            queue.push(service);
+        }
+        oldest
     }
 
     /// A turn begins; `is_long`: as far as known, it will keep the worker for long.
@@ -302,5 +327,61 @@ fn retry(mut attempt: impl FnMut() -> Steal<Runnable>) -> Option<Runnable> {
             Steal::Empty => return None,
             Steal::Retry => std::hint::spin_loop(),
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[expect(unsafe_code, reason = "the tests sit on the seats")]
+mod tests {
+    use super::*;
+
+    fn services<const COUNT: usize>() -> [Runnable; COUNT] {
+        std::array::from_fn(|_| Service::for_test())
+    }
+
+    /// Which of the services a seat that nobody else has runs next.
+    fn pop(seat: &Seat, streak: &mut u32, services: &[Runnable]) -> Option<usize> {
+        // SAFETY: nobody else has this seat.
+        let next = unsafe { seat.pop(streak) }?;
+        services.iter().position(|service| ptr::eq(*service, next))
+    }
+
+    #[test]
+    fn services_that_feed_each_other_do_not_starve_the_queue() {
+        let seat = Seat::new();
+        let services = services::<12>();
+        let (fed, queued) = services.split_at(10);
+        for service in queued {
+            // SAFETY: nobody else has this seat.
+            unsafe { seat.queue().push(service) };
+        }
+        let mut streak = 0;
+        let ran: Vec<_> = fed
+            .iter()
+            .map(|service| {
+                // SAFETY: as above.
+                unsafe { seat.push_next(service) };
+                pop(&seat, &mut streak, &services).expect("services wait")
+            })
+            .collect();
+        // After each streak the oldest of the queue, and the one whose turn it was not goes there.
+        assert_eq!(ran, [0, 1, 2, 3, 10, 5, 6, 7, 8, 11]);
+        let left = std::iter::from_fn(|| pop(&seat, &mut streak, &services));
+        assert_eq!(left.collect::<Vec<_>>(), [4, 9]);
+    }
+
+    #[test]
+    fn a_lone_pair_never_needs_the_queue() {
+        let seat = Seat::new();
+        let services = services::<2>();
+        let mut streak = 0;
+        for round in 0..100 {
+            // SAFETY: nobody else has this seat.
+            unsafe { seat.push_next(services[round % 2]) };
+            // SAFETY: as above.
+            assert!(unsafe { seat.queue() }.is_empty());
+            assert_eq!(pop(&seat, &mut streak, &services), Some(round % 2));
+        }
+        assert_eq!(pop(&seat, &mut streak, &services), None);
     }
 }

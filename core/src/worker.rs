@@ -53,7 +53,7 @@ pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
         return Some(service);
     }
     // SAFETY: `current::seat` is the seat this very thread sits on.
-    unsafe { seat.push(service) };
+    unsafe { seat.push_next(service) };
     None
 }
 
@@ -67,6 +67,8 @@ struct Worker {
     /// Since when, as far as known, two services or more have waited here while somebody slept.
     crowded_since: Option<u64>,
     turns: u32,
+    /// As [`Seat::pop`] counts.
+    streak: u32,
     /// Of how many peaks of memory it has cleared up the rest.
     peaks: usize,
     /// Without it a stack overflow would not be reported.
@@ -92,6 +94,7 @@ impl Worker {
             next_poll: 0,
             crowded_since: None,
             turns: 0,
+            streak: 0,
             peaks: 0,
             _stack: stack,
         }
@@ -134,15 +137,15 @@ impl Worker {
     }
 
     #[inline]
-    fn pop(&self) -> Option<Runnable> {
+    fn pop(&mut self) -> Option<Runnable> {
         // SAFETY: this thread sits on its seat.
-        unsafe { self.seat.pop() }
+        unsafe { self.seat.pop(&mut self.streak) }
     }
 
     fn run_turn(&mut self, service: Runnable) {
         if turn::run(service, Some(self.seat), &mut self.watch) == After::Again {
             // SAFETY: as in `pop`.
-            unsafe { self.seat.push(service) };
+            unsafe { self.seat.push_last(service) };
         }
         self.share();
         if self.watch.now() >= self.next_poll {
@@ -228,7 +231,7 @@ impl Worker {
     }
 
     /// Leaves what is queued to others.
-    fn leave(self) {
+    fn leave(mut self) {
         while let Some(service) = self.pop() {
             self.node.scheduler.inject_silently(service);
         }
