@@ -1,7 +1,7 @@
 //! The node's timers: the wheel behind a lock, and what its entries mean.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use skynet_abi::{Context, FLAG_REPLY, KIND_ERROR, KIND_RESPONSE, KIND_TIMER, REASON_TIMED_OUT};
@@ -25,6 +25,8 @@ pub(crate) enum Event {
 
 /// Timers that may be outstanding.
 const MOST: usize = 1 << 27;
+/// Events that the list of what is due keeps room for.
+const KEPT: usize = 4096;
 /// Nothing is due, ever.
 const NEVER: u64 = u64::MAX;
 
@@ -32,6 +34,8 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Timers {
     wheel: Mutex<Wheel<Event>>,
+    /// Held while timers fire, so that they fire in order: what is due and not delivered yet.
+    firing: Mutex<Vec<Event>>,
     /// When the next timer is due at the earliest, in milliseconds: a look without the lock.
     next: AtomicU64,
     /// Until when the sleeping poller sleeps; changed under the wheel's lock.
@@ -42,6 +46,7 @@ impl Timers {
     pub(crate) fn new() -> Self {
         Self {
             wheel: Mutex::new(Wheel::new()),
+            firing: Mutex::default(),
             next: AtomicU64::new(NEVER),
             asleep_until: AtomicU64::new(0),
         }
@@ -76,20 +81,27 @@ impl Timers {
         self.lock().cancel(TimerId::from_bits(timer)).is_some()
     }
 
-    /// Fires what is due.
+    /// Fires what is due, unless another thread is at it: timers fire in order. What has become due meanwhile fires when a
+    /// worker comes here the next time, before it sleeps at the latest.
     pub(crate) fn fire(&self) {
         let now = clock::elapsed_ms();
         if now < self.next.load(Ordering::Relaxed) {
             return;
         }
-        let mut due = Vec::new();
+        let mut due = match self.firing.try_lock() {
+            Ok(due) => due,
+            Err(TryLockError::WouldBlock) => return,
+            // The list is empty, or holds what was due.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
         {
             let mut wheel = self.lock();
             wheel.advance(now, &mut |event| due.push(event));
             self.next
                 .store(wheel.next_deadline().unwrap_or(NEVER), Ordering::Relaxed);
         }
-        due.into_iter().for_each(deliver);
+        due.drain(..).for_each(deliver);
+        due.shrink_to(KEPT);
     }
 
     /// How long the poller may sleep; `None` for as long as nothing happens. From then on a nearer timer wakes it, until
