@@ -150,12 +150,15 @@ impl Seat {
             return Some(service);
         }
         *streak = 0;
-        let oldest = queue.pop();
-        // Its turn is over: those in the queue have waited longer.
+        let Some(oldest) = queue.pop() else {
+            // Others have taken what was there.
+            return self.slot.take();
+        };
+        // Those in the queue have waited longer.
         if let Some(service) = self.slot.take() {
             queue.push(service);
         }
-        oldest
+        Some(oldest)
     }
 
     /// A turn begins; `is_long`: as far as known, it will keep the worker for long.
