@@ -11,6 +11,9 @@ use anyhow::{Context, Result, ensure};
 /// How long an answer may take: longer than the node gives itself.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// The least handle that is killed without looking.
+const FIRST_KILLED: u64 = 0x100;
+
 /// Storms until it is over.
 pub(super) fn storm(rundir: &Path, seed: u64, actors: u64, is_over: &AtomicBool) -> Result<()> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -40,7 +43,8 @@ fn one(rundir: &Path, drawn: u64, actors: u64) -> Result<()> {
         16 => "sockets".to_owned(),
         17 => "node".to_owned(),
         18 => format!("signal {name} 3"),
-        19 => format!("kill :{:x}", drawn / 64 % 0x00ff_ffff),
+        // Not those who are there from the start: the one who answers is among them.
+        19 => format!("kill :{:x}", FIRST_KILLED + drawn / 64 % 0x00ff_0000),
         20 => "launch no-such-module".to_owned(),
         21 => "nonsense \u{7f} \u{fffd}".to_owned(),
         // Gone without a word, and in the middle of one.
