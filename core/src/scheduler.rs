@@ -6,9 +6,9 @@
 //! each other stay together.
 //!
 //! # Waking
-//! Somebody who puts work where *only* a sleeper could take it (the injector) wakes one (see [`Sleepers`]). Work in a
-//! seat's own queue is never lost without a wake-up, because its worker gets to it; there sleepers are woken to share
-//! it when at least two services wait, or when the current turn is known to be long.
+//! Somebody who puts work where *only* a sleeper could take it (the injector) wakes one (see [`Sleepers`]). What a turn that
+//! is known to be long makes runnable goes there, too. Work in a seat's own queue is never lost without a wake-up, because
+//! its worker gets to it; there a sleeper is woken to share it when two services or more have waited for a while.
 
 #![allow(unsafe_code)]
 
