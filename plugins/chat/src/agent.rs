@@ -24,7 +24,7 @@ use crate::text;
 const MAX_ROOMS: usize = 16;
 /// Messages that may wait for an agent. More than any room has to say at a time: it is a client's own flood that fills a
 /// mailbox, and then the gate closes that client.
-const MAILBOX: u64 = 1 << 16;
+const MAILBOX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 16 };
 /// Rooms that are listed.
 const LISTED: usize = 100;
 /// How long a room service or the chat may take to answer.

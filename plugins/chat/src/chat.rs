@@ -34,7 +34,7 @@ impl Service for Chat {
         let opened = gate::open(cx, gate, &settings).await;
         if opened.is_err() {
             // Rooms follow this service, a gate that was never opened does not.
-            close(cx, gate);
+            end(cx, gate);
         }
         let address = opened.context(format_args!("chat cannot open {}", settings.address))?;
         let (host, port) = address
@@ -95,7 +95,7 @@ impl Service for Chat {
     }
 
     fn on_stop(&self, cx: &Context) {
-        close(cx, self.gate);
+        end(cx, self.gate);
     }
 }
 
@@ -181,9 +181,9 @@ impl Chat {
     }
 }
 
-/// Ends the gate, which nobody else has a use for. It may have ended before.
-fn close(cx: &Context, gate: Handle) {
-    if let Err(error) = cx.kill(gate) {
+/// Ends a service that nobody else has a use for. It may have ended before.
+fn end(cx: &Context, service: Handle) {
+    if let Err(error) = cx.kill(service) {
         log::debug!("{error}");
     }
 }
@@ -194,13 +194,19 @@ async fn launch_room(cx: &Context) -> Result<Handle> {
     Ok(room)
 }
 
-/// Tells an agent something. One that has ended needs no news.
+/// Tells an agent something. One that has ended needs no news. One whose mailbox is full would go on without them, for
+/// ever if they are that its client has gone: it ends, and its client with it.
 fn tell(cx: &Context, agent: Handle, news: AgentNews) {
-    let sent = news
-        .encode()
-        .map_err(Error::from)
-        .and_then(|bytes| Ok(cx.send(agent, KIND_LUA, bytes)?));
-    if let Err(error) = sent {
-        log::debug!("{news:?} did not reach an agent: {error}");
+    let bytes = match news.encode() {
+        Ok(bytes) => bytes,
+        Err(error) => return log::warn!("{news:?} cannot be told: {error}"),
+    };
+    match cx.send(agent, KIND_LUA, bytes) {
+        Err(error) if error.is_full() => {
+            log::info!("a client sent more than it may, and its agent {agent} is ended");
+            end(cx, agent);
+        }
+        Err(error) => log::debug!("{news:?} did not reach an agent: {error}"),
+        Ok(()) => {}
     }
 }

@@ -90,11 +90,17 @@ impl World {
     }
 
     fn send(&mut self, socket: u32, line: &[u8]) {
+        assert!(self.try_send(socket, line), "the mailbox is full");
+    }
+
+    /// Returns false when the agent's mailbox is full.
+    fn try_send(&mut self, socket: u32, line: &[u8]) -> bool {
         let session = i32::try_from(socket).unwrap();
         let agent = self.agents[&socket];
-        self.node
-            .send_from(self.gate, agent, KIND_CLIENT, session, line)
-            .unwrap();
+        let sent = self
+            .node
+            .send_from(self.gate, agent, KIND_CLIENT, session, line);
+        sent.is_ok()
     }
 
     /// What clients saw since the last time, in order.
@@ -375,6 +381,22 @@ fn who_floods_is_thrown_out() {
     assert_eq!(seen[place.unwrap() + 1].1, "(kick)", "{seen:?}");
     assert!(seen.len() < 10, "{seen:?}");
     world.report(pack(&("socket", "close", 7)).unwrap());
+    assert!(!world.node.is_alive(world.agents[&7]));
+}
+
+#[test]
+fn an_agent_that_drowns_ends_with_its_client() {
+    let mut world = World::in_bar(&[(7, "bob"), (8, "eve")]);
+    // The gate closes a client whose agent takes no more: there is no room for the news of that either.
+    let closed = pack(&("socket", "error", 7, "its mailbox is full")).unwrap();
+    let sent = world
+        .node
+        .send_from(world.gate, world.chat, KIND_LUA, 0, closed);
+    sent.unwrap();
+    while world.try_send(7, b"flood") {}
+    world.node.run();
+    let seen = world.seen();
+    same(&seen, &[(8, "[bar] * bob has gone")]);
     assert!(!world.node.is_alive(world.agents[&7]));
 }
 
