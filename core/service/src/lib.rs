@@ -93,6 +93,7 @@ pub mod testing;
 mod timer;
 mod turn;
 mod values;
+mod waiters;
 mod watch;
 
 pub use buffer::Buffer;
@@ -119,6 +120,7 @@ pub use skynet_abi::{
 pub use skynet_seri as seri;
 pub use socket::{TcpListener, TcpStream, UdpSocket};
 pub use timer::{Elapsed, Interval, Sleep};
+pub use waiters::Waiters;
 pub use watch::Watch;
 
 /// Has the blocks of the guide compiled and run with the doc tests.

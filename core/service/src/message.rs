@@ -322,6 +322,11 @@ impl Responder {
         Ok(())
     }
 
+    /// Nobody waits for the answer any more, or it is given elsewhere: this may be dropped without one.
+    pub fn set_answered(mut self) {
+        self.owed = false;
+    }
+
     /// Answers with an error. *Any thread.*
     pub fn reply_error(mut self, reason: Reason, text: &str) {
         self.owed = false;
