@@ -23,9 +23,17 @@ mod new;
 mod node;
 #[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod procfs;
+#[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
+mod proxy;
 mod run;
 mod say;
 mod scenario;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "a kit: scenarios take from it what they need"
+)]
+mod stock;
 mod symbols;
 mod test;
 mod workspace;
