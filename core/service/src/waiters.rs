@@ -206,6 +206,17 @@ impl<K: Ord + Clone + Send + 'static> Waiters<K> {
         self.state.with(count)
     }
 
+    /// How many requests wait for which key, in the order of the keys.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(K, usize)> {
+        self.state.with(|state| {
+            let of_key = state.by_key.iter();
+            of_key
+                .map(|(key, tickets)| (key.clone(), tickets.len()))
+                .collect()
+        })
+    }
+
     /// The smallest key in `range` that somebody waits for.
     #[must_use]
     pub fn first_key(&self, range: impl RangeBounds<K>) -> Option<K> {
