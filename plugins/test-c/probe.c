@@ -1,5 +1,6 @@
 /*
- * test-probe: lets a client outside call services: it listens on a port of 127.0.0.1 that the system picks.
+ * test-probe [ADDRESS]: lets a client outside call services: it listens on the address, or on a port of 127.0.0.1 that
+ * the system picks.
  *
  * A line "<address> <text>" calls the service `:handle` or `.name` with the text. The answer is one line,
  *     reply <text>
@@ -33,12 +34,12 @@ typedef struct probe {
 static int32_t create(skynet_context self, skynet_text args, void **instance) {
     probe *it = calloc(1, sizeof *it);
     int32_t listener = 0;
-    (void)args;
+    const skynet_text address = args.len != 0 ? args : skynet_str("127.0.0.1:0");
     if (it == NULL) return SKYNET_STATUS_NO_MEMORY;
-    if (skynet_node.socket_listen(self, skynet_str("127.0.0.1:0"), 0, &listener) != SKYNET_STATUS_OK ||
+    if (skynet_node.socket_listen(self, address, 0, &listener) != SKYNET_STATUS_OK ||
         skynet_node.socket_start(self, listener) != SKYNET_STATUS_OK) {
         free(it);
-        return skynet_refuse(self, "cannot listen on 127.0.0.1");
+        return skynet_refuse(self, "cannot listen");
     }
     *instance = it;
     return SKYNET_STATUS_OK;
