@@ -254,7 +254,8 @@ impl Buffer {
         if head.flags & FLAG_KEPT == 0 {
             return None;
         }
-        head.flags &= !FLAG_KEPT;
+        // The message's own flags are of the past too: the payload may become another one's.
+        head.flags = 0;
         Some((head.destination, head.capacity))
     }
 }
@@ -478,7 +479,8 @@ impl Lent {
             unsafe { deallocate(letter.into_raw()) };
             return;
         }
-        letter.flags &= !FLAG_KEPT;
+        // Somebody else has the payload, and may send it in another message.
+        letter.flags = 0;
     }
 
     /// The receiver owns the payload now, or has passed it on. Returns the bytes that its kept bytes grow by.

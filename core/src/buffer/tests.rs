@@ -1,3 +1,5 @@
+use skynet_abi::{FLAG_CALL, FLAG_REDIRECTED};
+
 use super::*;
 
 #[test]
@@ -15,7 +17,8 @@ fn a_letter_carries_its_payload_and_a_hidden_zero() {
 
 #[test]
 fn a_kept_payload_is_sent_on_without_a_copy() {
-    let letter = Letter::copy(b"hello").unwrap();
+    let mut letter = Letter::copy(b"hello").unwrap();
+    letter.flags = (FLAG_CALL | FLAG_REDIRECTED) as u16;
     let at = letter.data;
     assert_eq!(letter.lend(7).give(), 5);
     // SAFETY: the one ownership that `give` left to the receiver.
@@ -24,6 +27,7 @@ fn a_kept_payload_is_sent_on_without_a_copy() {
     assert_eq!(kept.take_kept(), None);
     let again = Letter::from_buffer(kept, 4);
     assert_eq!((again.data, again.payload()), (at, &b"hell"[..]));
+    assert_eq!(again.message().flags, 0, "those of the message it came in");
 }
 
 #[test]
