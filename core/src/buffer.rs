@@ -22,8 +22,10 @@ const MAX_CAPACITY: usize = 1 << 40;
 
 /// Internal flag: the payload was kept by the service `destination`, whose kept bytes count it.
 pub(crate) const FLAG_KEPT: u16 = 0x8000;
+/// Internal flag of an answer from another node: only a call that waits on that node takes it.
+pub(crate) const FLAG_MATCHED: u16 = 0x4000;
 /// The flags that a message carries to its receiver.
-const PUBLIC_FLAGS: u16 = 0x7fff;
+const PUBLIC_FLAGS: u16 = !(FLAG_KEPT | FLAG_MATCHED);
 
 /// The queue node of one message.
 #[repr(C, align(16))]

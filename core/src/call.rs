@@ -38,6 +38,14 @@ impl OpenCalls {
         self.calls.get(&session).copied()
     }
 
+    /// Closes a call if its callee is on the node of `source`.
+    pub(crate) fn close_matching(&mut self, session: i32, source: u32) -> Option<OpenCall> {
+        let call = self.calls.get(&session)?;
+        (call.callee >> 24 == source >> 24)
+            .then(|| self.close(session))
+            .flatten()
+    }
+
     pub(crate) fn close(&mut self, session: i32) -> Option<OpenCall> {
         let call = self.calls.remove(&session);
         // A service that once had many calls in the air does not hold their space for ever.

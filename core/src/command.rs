@@ -107,6 +107,7 @@ pub(crate) fn run(service: &'static Service, name: &str, parameter: &str) -> Ans
         "LOGSERVICE" => log_service(service),
         "SOCKETS" => Ok(Some(sockets())),
         "NODE" => Ok(Some(node_figures())),
+        "HARBOR" => Ok(Some(harbor_id().to_string())),
         "READY" => {
             node().stop.set_up();
             Ok(None)
@@ -132,8 +133,16 @@ fn address(text: &str) -> Result<u32, CommandError> {
             .find(name)
             .ok_or_else(|| CommandError::NotFound(format!("no service is called .{name}")));
     }
-    parse_handle(text)
-        .ok_or_else(|| CommandError::NotFound(format!("Can't convert {text} to handle")))
+    let handle = parse_handle(text)
+        .ok_or_else(|| CommandError::NotFound(format!("Can't convert {text} to handle")))?;
+    let registry = &node().registry;
+    if !registry.is_local(handle) {
+        return Err(CommandError::NotFound(format!(
+            "service :{handle:08x} is of node {}: commands are for services of this node",
+            handle >> 24
+        )));
+    }
+    Ok(registry.own_form(handle))
 }
 
 fn find(text: &str) -> Result<Visit<'static>, CommandError> {
@@ -439,11 +448,17 @@ fn sockets() -> String {
     })
 }
 
+/// The node's id in its harbor network; 0: it has none, or not yet.
+fn harbor_id() -> u32 {
+    node().registry.harbor() >> 24
+}
+
 fn node_figures() -> String {
     let node = node();
     format!(
-        "name:{} services:{} timers:{} workers:{} queued:{} stray_replies:{} uptime:{}",
+        "name:{} harbor:{} services:{} timers:{} workers:{} queued:{} stray_replies:{} uptime:{}",
         node.config.name,
+        harbor_id(),
         node.registry.live(),
         node.timers.len(),
         node.scheduler

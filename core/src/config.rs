@@ -74,6 +74,32 @@ impl fmt::Display for OutputPolicy {
     }
 }
 
+/// A node's id in its harbor network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HarborId {
+    /// This one; 0 is a single node.
+    Fixed(u8),
+    /// Whichever the network's master gives.
+    Auto,
+}
+
+impl HarborId {
+    /// Whether the node is in no network.
+    #[must_use]
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::Fixed(0))
+    }
+}
+
+impl fmt::Display for HarborId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(id) => id.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
+
 /// The settings of one node, checked.
 ///
 /// Fields carry the names of the keys in the file. Relative paths are relative to the folder in
@@ -89,8 +115,8 @@ pub struct Config {
     pub thread: usize,
     /// Where plugins are looked for, in this order; `?` stands for the name of the module.
     pub cpath: Vec<String>,
-    /// The node's id in a harbor network, 1 to 255; 0 is a single node.
-    pub harbor: u8,
+    /// The node's id in a harbor network.
+    pub harbor: HarborId,
     /// Module and arguments of the first service after the log service.
     pub bootstrap: String,
     /// Module and arguments of each service to start, in this order.
@@ -220,7 +246,7 @@ impl Config {
             name: name.to_owned(),
             thread: processors(),
             cpath: vec!["cservice/?.so".to_owned(), "cservice/lib?.so".to_owned()],
-            harbor: 0,
+            harbor: HarborId::Fixed(0),
             bootstrap: "launcher".to_owned(),
             start: Vec::new(),
             logger: None,
@@ -279,7 +305,7 @@ fn processors() -> usize {
 /// Settings of a harbor network in a node that is in none. Skynet's `harbor` defaults to 1 and ours
 /// to 0, so this is what a file carried over from there looks like.
 fn unused_in_a_single_node(config: &Config, entries: &file::Entries) -> Vec<Warning> {
-    if config.harbor != 0 {
+    if !config.harbor.is_single() {
         return Vec::new();
     }
     ["address", "master", "standalone"]

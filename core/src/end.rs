@@ -4,7 +4,9 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use skynet_abi::{KIND_EXIT, REASON_DEAD, REASON_KILLED, REASON_NONE, reason_text};
+use skynet_abi::{
+    KIND_EXIT, REASON_DEAD, REASON_KILLED, REASON_NODE_LOST, REASON_NONE, reason_text,
+};
 
 use crate::buffer::Letter;
 use crate::current;
@@ -29,6 +31,8 @@ pub(crate) fn kill(handle: u32, ending: Ending) -> bool {
         return false;
     }
     unpublish(node, &service, handle);
+    // Its turn may be kept by messages for another node.
+    node.peers.wake();
     match service.found().schedule() {
         Some(service) => node.schedule(service),
         // In its turn, or soon to be; if that turn never ends, its callers must be told all the same.
@@ -89,6 +93,8 @@ pub(crate) fn end(service: &'static Service) {
     }
     if node.harbor.load(Ordering::Relaxed) == handle {
         node.harbor.store(0, Ordering::Relaxed);
+        node.peers.reset();
+        fail_remote_calls(node);
     }
     for watcher in watchers {
         if node.find(watcher).is_some() {
@@ -166,8 +172,21 @@ pub(crate) fn fail_calls(is_lost: impl Fn(u32) -> bool, reason: u32, text: &str)
     failed
 }
 
+/// Nobody carries answers of other nodes any more: fails the calls to them, and those to global names.
+fn fail_remote_calls(node: &Node) {
+    fail_calls(
+        |callee| callee == 0 || !node.registry.is_local(callee),
+        REASON_NODE_LOST,
+        "the harbor service has ended",
+    );
+}
+
 /// A killed service that does not leave its callback: tells those who wait on it.
 pub(crate) fn abandon(handle: u32) {
+    let node = node();
+    if node.harbor.load(Ordering::Relaxed) == handle {
+        fail_remote_calls(node);
+    }
     fail_calls(
         |callee| callee == handle,
         REASON_KILLED,

@@ -76,6 +76,8 @@ pub(crate) fn table(log_level: &'static AtomicU32) -> &'static Host {
                 socket_udp: Some(sockets::socket_udp),
                 socket_udp_connect: Some(sockets::socket_udp_connect),
                 socket_send_to: Some(sockets::socket_send_to),
+                call_moved: Some(messages::call_moved),
+                peer_state: Some(messages::peer_state),
             })
         })
         .0

@@ -42,6 +42,7 @@ mod names;
 mod node;
 mod pages;
 mod park;
+mod peers;
 mod registry;
 mod resolver;
 pub mod runtime;

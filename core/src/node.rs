@@ -12,6 +12,7 @@ use crate::loader::Loader;
 use crate::monitor::Monitor;
 use crate::names::Names;
 use crate::park::Parker;
+use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::scheduler::{Runnable, Scheduler};
 use crate::service::Found;
@@ -34,6 +35,7 @@ pub(crate) struct Node {
     pub(crate) log: crate::journal::Journal,
     /// The service that carries messages to other nodes; 0 for none.
     pub(crate) harbor: AtomicU32,
+    pub(crate) peers: Peers,
     /// The service that hears of every end of a service; 0 for none.
     pub(crate) exit_monitor: AtomicU32,
     /// Replies that came for calls that were already over.

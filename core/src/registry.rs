@@ -17,7 +17,7 @@ use std::ptr;
 use std::sync::PoisonError;
 #[cfg(not(loom))]
 use std::sync::atomic::AtomicPtr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(loom))]
 use std::sync::{Mutex, MutexGuard};
 
@@ -26,6 +26,7 @@ use loom::sync::atomic::AtomicPtr;
 #[cfg(loom)]
 use loom::sync::{Mutex, MutexGuard};
 
+use crate::config::HarborId;
 use crate::memory::Peaks;
 use crate::pages::{self, Zero};
 use crate::service::{Found, Service};
@@ -44,7 +45,8 @@ type Table = [AtomicPtr<Service>; ID_MASK as usize + 1];
 
 /// See the [module](self).
 pub(crate) struct Registry {
-    harbor: u32,
+    /// The node's id in the top byte; 0 in a node that is in no harbor network, or not yet.
+    harbor: AtomicU32,
     table: &'static Table,
     live: AtomicUsize,
     visitors: Visitors,
@@ -98,18 +100,21 @@ impl fmt::Display for Exhausted {
 impl std::error::Error for Exhausted {}
 
 impl Registry {
-    /// An empty table of node `harbor`. In a harbor network each life of a node starts at a random id, so that a handle
-    /// of a former life finds nobody (with n services alive the chance that it does is about n / 2^24). `None`: the
-    /// system has no room for it.
-    pub(crate) fn new(harbor: u8) -> Option<Self> {
-        let first = if harbor == 0 {
-            1
-        } else {
-            RandomState::new().hash_one(harbor) as u32 & ID_MASK
+    /// An empty table of a node of this id. In a harbor network each life of a node starts at a random id, so that a
+    /// handle of a former life finds nobody (with n services alive the chance that it does is about n / 2^24). `None`:
+    /// the system has no room for it.
+    pub(crate) fn new(harbor: HarborId) -> Option<Self> {
+        let first = match harbor {
+            HarborId::Fixed(0) => 1,
+            _ => RandomState::new().hash_one(0) as u32 & ID_MASK,
+        };
+        let harbor = match harbor {
+            HarborId::Fixed(id) => u32::from(id) << 24,
+            HarborId::Auto => 0,
         };
         let table = pages::table(ID_MASK as usize + 1)?;
         Some(Self {
-            harbor: u32::from(harbor) << 24,
+            harbor: AtomicU32::new(harbor),
             table: table.try_into().ok()?,
             live: AtomicUsize::new(0),
             visitors: Visitors::new(),
@@ -127,10 +132,37 @@ impl Registry {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The node's id in the top byte of handles, 0 for none.
+    pub(crate) fn harbor(&self) -> u32 {
+        // Relaxed: it is set once, and a launch or a send at that very moment may see either.
+        self.harbor.load(Ordering::Relaxed)
+    }
+
+    /// The node gets its id, which the configuration left open. False: it has another one.
+    pub(crate) fn take_id(&self, id: u8) -> bool {
+        let harbor = u32::from(id) << 24;
+        let taken = self
+            .harbor
+            .compare_exchange(0, harbor, Ordering::Relaxed, Ordering::Relaxed);
+        taken.is_ok() || taken == Err(harbor)
+    }
+
     /// Whether `handle` belongs to this node.
     pub(crate) fn is_local(&self, handle: u32) -> bool {
         let harbor = handle & HARBOR_MASK;
-        harbor == self.harbor || harbor == 0
+        harbor == 0 || harbor == self.harbor()
+    }
+
+    /// The handle that the service has whom other nodes know by `handle`: the same, but for services that are older than
+    /// the node's id.
+    pub(crate) fn own_form(&self, handle: u32) -> u32 {
+        let harbor = handle & HARBOR_MASK;
+        let early = handle & ID_MASK;
+        let is_early = harbor != 0
+            && harbor == self.harbor()
+            && self.find(handle).is_none()
+            && self.find(early).is_some();
+        if is_early { early } else { handle }
     }
 
     fn entry(&self, handle: u32) -> &AtomicPtr<Service> {
@@ -169,7 +201,7 @@ impl Registry {
         let service = free.slots.take().ok_or(Exhausted::Memory)?;
         free.ids.claim(id);
         free.generation = free.generation.wrapping_add(1);
-        service.begin(self.harbor | id, free.generation, limit);
+        service.begin(self.harbor() | id, free.generation, limit);
         // Release: whoever finds the service sees it begun.
         self.entry(id)
             .store(ptr::from_ref(service).cast_mut(), Ordering::Release);
@@ -256,7 +288,7 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
-            .field("harbor", &(self.harbor >> 24))
+            .field("harbor", &(self.harbor() >> 24))
             .field("live", &self.live)
             .finish_non_exhaustive()
     }

@@ -24,6 +24,7 @@ use crate::loader::{Loader, SetupError};
 use crate::monitor::Monitor;
 use crate::names::Names;
 use crate::node::{self, Node, Stop};
+use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::scheduler::Scheduler;
 use crate::send;
@@ -200,6 +201,7 @@ pub(crate) fn build(config: Config) -> Result<&'static Node, StartError> {
         monitor: Monitor::default(),
         log: Journal::new(),
         harbor: AtomicU32::new(0),
+        peers: Peers::default(),
         exit_monitor: AtomicU32::new(0),
         stray_replies: AtomicU64::new(0),
         stop: Stop::default(),
@@ -282,11 +284,6 @@ fn launch_first(node: &'static Node) -> Result<(), StartError> {
             node.config.harbor
         ),
     );
-    if node.config.harbor != 0 {
-        let text =
-            "there is no harbor service yet: other nodes of the harbor network cannot be reached";
-        node.log.warn(0, text);
-    }
     launch_one("bootstrap", &node.config.bootstrap).map(|_| ())
 }
 

@@ -1,19 +1,23 @@
 //! From a sender to a mailbox: who may send what, whom it reaches, and who owes whom an answer.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use skynet_abi::{
-    FLAG_BY_NAME, FLAG_CALL, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_HARBOR, KIND_RESPONSE,
-    KIND_SYSTEM, Message, NAME_SIZE, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NOT_FOUND,
-    STATUS_WRONG_TURN,
+    FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_HARBOR,
+    KIND_RESPONSE, KIND_SYSTEM, Message, NAME_SIZE, PEER_FULL, PEER_FULL_BLOCK, PEER_OPEN,
+    REMOTE_PAYLOAD, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NODE_LOST, STATUS_NOT_FOUND,
+    STATUS_TOO_LARGE, STATUS_WRONG_TURN,
 };
 
-use crate::buffer::{Buffer, Letter};
+use crate::buffer::{Buffer, FLAG_MATCHED, Letter};
 use crate::call::OpenCall;
 use crate::clock;
 use crate::node::{Node, node};
+use crate::peers;
 use crate::service::{Found, Pushed, Service, Turn, add_own};
 use crate::timers::Event;
+use crate::worker;
 
 /// Kinds above this are the host's.
 const KIND_LAST: u32 = 255;
@@ -67,6 +71,14 @@ impl Sender<'_> {
             Self::Elsewhere(service) => service.handle(),
         }
     }
+
+    /// Whose turn may be kept until the message can be sent.
+    fn waiter(&self) -> Option<&'static Service> {
+        match self {
+            Self::OwnTurn(service, _) => Some(service),
+            Self::Elsewhere(_) => None,
+        }
+    }
 }
 
 /// A refused message: the status, and the message back.
@@ -94,11 +106,11 @@ impl<'a> Outgoing<'a> {
     pub(crate) fn send(&mut self, sender: &mut Sender<'_>, letter: Letter) -> Result<i32, Refused> {
         let receiver = match self
             .check(sender)
-            .and_then(|()| resolve(self.to, self.message.kind))
+            .and_then(|()| self.resolve(self.to, sender.waiter()))
         {
             Ok(receiver) => receiver,
             Err(status) => {
-                self.settle_in_vain(sender);
+                self.settle_in_vain(sender, status);
                 return Err((status, letter));
             }
         };
@@ -106,11 +118,15 @@ impl<'a> Outgoing<'a> {
             return self.send_call(sender, receiver, letter);
         }
         let is_reply = self.flags & FLAG_REPLY != 0;
-        let destination = receiver.handle;
+        // A caller may be known by another handle than its own: see `Registry::own_form`.
+        let caller = match self.to {
+            Destination::Handle(handle) => handle,
+            Destination::Name(_) => receiver.handle,
+        };
         let letter = self.fill(letter, sender.handle(), &receiver);
         let sent = push(receiver.service, letter, !is_reply);
         if is_reply {
-            settle(sender, destination, self.session);
+            settle(sender, caller, self.session);
         }
         sent?;
         if let Sender::OwnTurn(service, _) = sender {
@@ -119,9 +135,18 @@ impl<'a> Outgoing<'a> {
         Ok(self.session)
     }
 
-    /// An answer that reaches nobody any more pays the debt too.
-    fn settle_in_vain(&self, sender: &mut Sender<'_>) {
-        if let (Destination::Handle(caller), true) = (self.to, self.flags & FLAG_REPLY != 0) {
+    /// An answer that reaches nobody any more pays the debt too; one that was wrong does not.
+    #[cold]
+    fn settle_in_vain(&self, sender: &mut Sender<'_>, status: i32) {
+        let nobody_waits = matches!(status, STATUS_DEAD | STATUS_NOT_FOUND | STATUS_NODE_LOST);
+        if self.flags & FLAG_REPLY == 0 || !nobody_waits {
+            return;
+        }
+        let caller = match self.to {
+            Destination::Handle(handle) => Some(handle),
+            Destination::Name(name) => std::str::from_utf8(name).ok().and_then(parse_handle),
+        };
+        if let Some(caller) = caller {
             settle(sender, caller, self.session);
         }
     }
@@ -233,6 +258,7 @@ impl<'a> Outgoing<'a> {
     fn fill(&self, mut letter: Letter, sender: u32, receiver: &Receiver) -> Letter {
         let message = self.message;
         letter.source = if self.flags & FLAG_REDIRECTED != 0 {
+            letter.flags |= self.matching(sender);
             message.source
         } else {
             sender
@@ -284,10 +310,13 @@ pub(crate) fn send_plain(
 }
 
 /// Notes with a local caller that `callee` must answer; returns who had to before.
-fn redirect(caller: u32, session: i32, callee: u32) -> Option<u32> {
-    node()
-        .registry
-        .visit(caller)?
+pub(crate) fn redirect(caller: u32, session: i32, callee: u32) -> Option<u32> {
+    let registry = &node().registry;
+    if !registry.is_local(caller) {
+        return None;
+    }
+    registry
+        .visit(registry.own_form(caller))?
         .shared()
         .calls
         .redirect(session, callee)
@@ -306,72 +335,143 @@ fn push(service: Found, letter: Letter, limited: bool) -> Result<(), Refused> {
     }
 }
 
-#[inline]
-fn resolve(to: Destination<'_>, kind: u32) -> Result<Receiver, i32> {
-    let node = node();
-    match to {
-        Destination::Handle(handle) => match node.registry.find(handle) {
-            Some(service) => Ok(Receiver {
+impl Outgoing<'_> {
+    /// Whom the message will be given to, if it is for `to`. The turn of `waiter` may be kept until it can be sent.
+    #[inline]
+    fn resolve(
+        &self,
+        to: Destination<'_>,
+        waiter: Option<&'static Service>,
+    ) -> Result<Receiver, i32> {
+        match to {
+            Destination::Handle(handle) => match node().registry.find(handle) {
+                Some(service) => Ok(Receiver {
+                    service,
+                    handle,
+                    name: None,
+                }),
+                None => self.resolve_absent(handle, waiter),
+            },
+            Destination::Name(name) => self.resolve_name(name, waiter),
+        }
+    }
+
+    /// A handle that the table does not have.
+    #[cold]
+    fn resolve_absent(
+        &self,
+        handle: u32,
+        waiter: Option<&'static Service>,
+    ) -> Result<Receiver, i32> {
+        let node = node();
+        if handle == 0 {
+            return Err(STATUS_INVALID);
+        }
+        if node.registry.is_local(handle) {
+            let handle = node.registry.own_form(handle);
+            let service = node.registry.find(handle).ok_or(STATUS_DEAD)?;
+            return Ok(Receiver {
                 service,
                 handle,
                 name: None,
-            }),
-            None => resolve_remote(node, handle, kind),
-        },
-        Destination::Name(name) => resolve_name(node, name, kind),
+            });
+        }
+        self.check_remote(node)?;
+        self.wait_for_peer(node, handle, waiter)?;
+        Ok(Receiver {
+            service: find_harbor(node)?,
+            handle,
+            name: None,
+        })
+    }
+
+    /// Whether such messages can go to other nodes.
+    fn check_remote(&self, node: &Node) -> Result<(), i32> {
+        if self.message.kind == KIND_SYSTEM || self.message.kind == KIND_HARBOR {
+            return Err(STATUS_INVALID);
+        }
+        find_harbor(node)?;
+        if self.message.len > REMOTE_PAYLOAD {
+            return Err(STATUS_TOO_LARGE);
+        }
+        Ok(())
+    }
+
+    /// Whether the harbor service takes messages for the node of this handle; see `PEER_*`.
+    fn wait_for_peer(
+        &self,
+        node: &Node,
+        handle: u32,
+        waiter: Option<&'static Service>,
+    ) -> Result<(), i32> {
+        let mut until = None;
+        loop {
+            match node.peers.state(handle) {
+                PEER_OPEN => return Ok(()),
+                PEER_FULL | PEER_FULL_BLOCK if self.flags & FLAG_REPLY != 0 => return Ok(()),
+                PEER_FULL => return Err(STATUS_FULL),
+                PEER_FULL_BLOCK => {}
+                _ => return Err(STATUS_NODE_LOST),
+            }
+            // The harbor service must not wait for itself, and somebody must be there to run it.
+            let waiter = waiter
+                .filter(|service| service.handle() != node.harbor.load(Ordering::Relaxed))
+                .filter(|_| worker::hand_over(node))
+                .ok_or(STATUS_FULL)?;
+            let is_over = || waiter.is_ending() || node.scheduler.stopping.load(Ordering::SeqCst);
+            let until = *until.get_or_insert_with(|| Instant::now() + peers::PATIENCE);
+            if !node.peers.wait(handle, until, is_over) {
+                return Err(STATUS_FULL);
+            }
+        }
+    }
+
+    fn resolve_name(&self, name: &[u8], waiter: Option<&'static Service>) -> Result<Receiver, i32> {
+        let node = node();
+        match name {
+            [b'.', local_name @ ..] => {
+                let name = std::str::from_utf8(local_name).map_err(|_| STATUS_NOT_FOUND)?;
+                let handle = node.names.find(name).ok_or(STATUS_NOT_FOUND)?;
+                self.resolve(Destination::Handle(handle), waiter)
+            }
+            [b':', ..] => {
+                let text = std::str::from_utf8(name).map_err(|_| STATUS_INVALID)?;
+                let handle = parse_handle(text).ok_or(STATUS_INVALID)?;
+                self.resolve(Destination::Handle(handle), waiter)
+            }
+            [] => Err(STATUS_INVALID),
+            global if global.len() >= NAME_SIZE => Err(STATUS_NOT_FOUND),
+            // An answer is for whoever asked, and that is a handle.
+            _ if self.flags & FLAG_REPLY != 0 => Err(STATUS_INVALID),
+            global => {
+                self.check_remote(node)?;
+                let mut padded = [0; NAME_SIZE];
+                padded[..global.len()].copy_from_slice(global);
+                Ok(Receiver {
+                    service: find_harbor(node)?,
+                    handle: 0,
+                    name: Some(Box::new(padded)),
+                })
+            }
+        }
+    }
+
+    /// The flag of an answer that the harbor service gives for another node, unless it vouches for the source.
+    #[cold]
+    fn matching(&self, sender: u32) -> u16 {
+        let node = node();
+        let is_matched = self.flags & FLAG_REPLY != 0
+            && self.message.flags & FLAG_FOREIGN == 0
+            && sender == node.harbor.load(Ordering::Relaxed)
+            && !node.registry.is_local(self.message.source);
+        if is_matched { FLAG_MATCHED } else { 0 }
     }
 }
 
-/// A handle that no service here has.
-#[cold]
-fn resolve_remote(node: &Node, handle: u32, kind: u32) -> Result<Receiver, i32> {
-    if handle == 0 {
-        return Err(STATUS_INVALID);
-    }
-    if node.registry.is_local(handle) {
-        return Err(STATUS_DEAD);
-    }
-    Ok(Receiver {
-        service: harbor(node, kind)?,
-        handle,
-        name: None,
-    })
-}
-
-fn harbor(node: &Node, kind: u32) -> Result<Found, i32> {
-    if kind == KIND_SYSTEM || kind == KIND_HARBOR {
-        return Err(STATUS_INVALID);
-    }
+fn find_harbor(node: &Node) -> Result<Found, i32> {
     node.registry
         .find(node.harbor.load(Ordering::Relaxed))
         .ok_or(STATUS_NOT_FOUND)
-}
-
-fn resolve_name(node: &Node, name: &[u8], kind: u32) -> Result<Receiver, i32> {
-    match name {
-        [b'.', local_name @ ..] => {
-            let name = std::str::from_utf8(local_name).map_err(|_| STATUS_NOT_FOUND)?;
-            let handle = node.names.find(name).ok_or(STATUS_NOT_FOUND)?;
-            resolve(Destination::Handle(handle), kind)
-        }
-        [b':', ..] => {
-            let text = std::str::from_utf8(name).map_err(|_| STATUS_INVALID)?;
-            let handle = parse_handle(text).ok_or(STATUS_INVALID)?;
-            resolve(Destination::Handle(handle), kind)
-        }
-        [] => Err(STATUS_INVALID),
-        global if global.len() >= NAME_SIZE => Err(STATUS_NOT_FOUND),
-        global => {
-            let harbor = harbor(node, kind)?;
-            let mut padded = [0; NAME_SIZE];
-            padded[..global.len()].copy_from_slice(global);
-            Ok(Receiver {
-                service: harbor,
-                handle: 0,
-                name: Some(Box::new(padded)),
-            })
-        }
-    }
 }
 
 /// The handle that `:hex` means.
@@ -409,6 +509,18 @@ pub(crate) fn open(
 /// Closes a call. False: it was not open.
 pub(crate) fn close(service: &Service, session: i32) -> bool {
     let closed = service.shared().calls.close(session);
+    is_closed(closed)
+}
+
+/// Closes a call if it waits on the node of `source`. False: it does not, or was not open.
+#[cold]
+pub(crate) fn close_matching(service: &Service, session: i32, source: u32) -> bool {
+    let closed = service.shared().calls.close_matching(session, source);
+    is_closed(closed)
+}
+
+#[inline]
+fn is_closed(closed: Option<OpenCall>) -> bool {
     match closed {
         Some(call) => {
             if call.timer != 0 {
@@ -443,14 +555,25 @@ fn settle(sender: &mut Sender<'_>, caller: u32, session: i32) {
 /// is there.
 pub(crate) fn post(destination: u32, mut letter: Letter) -> bool {
     let node = node();
-    let service = if node.registry.is_local(destination) {
-        node.registry.find(destination)
-    } else {
-        node.registry.find(node.harbor.load(Ordering::Relaxed))
+    let (service, destination) = match node.registry.find(destination) {
+        Some(service) => (service, destination),
+        None => match find_absent(node, destination) {
+            Some(found) => found,
+            None => return false,
+        },
     };
-    let Some(service) = service else { return false };
     letter.destination = destination;
     push(service, letter, false).is_ok()
+}
+
+/// Who gets a message of the node itself for a handle that the table does not have, and with which destination.
+#[cold]
+fn find_absent(node: &Node, destination: u32) -> Option<(Found, u32)> {
+    if !node.registry.is_local(destination) {
+        return Some((find_harbor(node).ok()?, destination));
+    }
+    let own_form = node.registry.own_form(destination);
+    Some((node.registry.find(own_form)?, own_form))
 }
 
 /// Tells a caller that its call has failed.
@@ -485,10 +608,18 @@ pub(crate) fn send_many(
     destinations: &[u32],
 ) -> usize {
     let source = sender.handle();
+    let (mut waiter, began) = (sender.waiter(), Instant::now());
     let mut delivered = 0;
     for &handle in destinations {
-        let Ok(receiver) = resolve(Destination::Handle(handle), template.message.kind) else {
-            continue;
+        let receiver = match template.resolve(Destination::Handle(handle), waiter) {
+            Ok(receiver) => receiver,
+            Err(status) => {
+                // Patience is for the call as a whole.
+                if status == STATUS_FULL && began.elapsed() >= peers::PATIENCE {
+                    waiter = None;
+                }
+                continue;
+            }
         };
         let Ok(letter) = Letter::shared(payload.share(), len) else {
             break;

@@ -103,6 +103,7 @@ fn stop_workers(node: &Node, deadline: Instant, rest: &mut Rest) -> Vec<u32> {
     node.scheduler.stopping.store(true, Ordering::SeqCst);
     node.scheduler.sleepers.wake_all();
     node.sockets.notify();
+    node.peers.wake();
     loop {
         let taken = || node.scheduler.seats.iter().filter(|seat| seat.is_taken());
         if taken().next().is_none() {

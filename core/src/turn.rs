@@ -11,7 +11,7 @@ use skynet_abi::{
 };
 
 use crate::accounting::Stopwatch;
-use crate::buffer::Letter;
+use crate::buffer::{FLAG_MATCHED, Letter};
 use crate::current;
 use crate::end;
 use crate::loader::LoadedModule;
@@ -250,7 +250,7 @@ fn prepare(
     mut letter: Letter,
 ) -> Option<(Letter, Option<Box<[u8; NAME_SIZE]>>)> {
     let flags = u32::from(letter.flags);
-    if letter.destination != context.handle && !is_harbor(context.handle) {
+    if letter.destination != context.handle && !is_carried(context.handle, letter.destination) {
         // The sender found a service that ended, and its slot is ours now.
         send::bounce(letter, REASON_UNKNOWN, "the service has ended");
         return None;
@@ -264,7 +264,7 @@ fn prepare(
     }
     if flags & FLAG_REPLY != 0
         && letter.destination == context.handle
-        && !send::close(service, letter.session)
+        && !close_call(service, &letter)
     {
         node().stray_replies.fetch_add(1, Ordering::Relaxed);
         return None;
@@ -283,6 +283,14 @@ fn prepare(
     }
     let name = letter.take_name();
     Some((letter, name))
+}
+
+/// Closes the call that this answers. False: it reaches nobody.
+fn close_call(service: &Service, answer: &Letter) -> bool {
+    if answer.flags & FLAG_MATCHED != 0 {
+        return send::close_matching(service, answer.session, answer.source);
+    }
+    send::close(service, answer.session)
 }
 
 /// The callback panicked, or returned what means nothing.
@@ -318,6 +326,9 @@ pub(crate) fn is_input(event: u32) -> bool {
     event == SOCKET_DATA || event == SOCKET_UDP
 }
 
-fn is_harbor(handle: u32) -> bool {
-    node().harbor.load(Ordering::Relaxed) == handle
+/// Whether `receiver` is the harbor service, and carries messages for `destination` (0: for a name).
+fn is_carried(receiver: u32, destination: u32) -> bool {
+    let node = node();
+    node.harbor.load(Ordering::Relaxed) == receiver
+        && (destination == 0 || !node.registry.is_local(destination))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::accounting::Stopwatch;
 use crate::crash::{self, SignalStack};
 use crate::current;
+use crate::monitor;
 use crate::node::{Node, node};
 use crate::scheduler::{Queue, Runnable, Seat};
 use crate::turn::{self, After};
@@ -55,6 +56,27 @@ pub(crate) fn queue_locally(service: Runnable) -> Option<Runnable> {
     // SAFETY: `current::seat` is the seat this very thread sits on.
     unsafe { seat.push_next(service) };
     None
+}
+
+/// The turn of this thread is about to block: another worker takes its place. False: there is none to be had, or this
+/// thread is no worker.
+pub(crate) fn hand_over(node: &Node) -> bool {
+    let Some(seat) = current::seat() else {
+        return false;
+    };
+    loop {
+        if seat.replaced.load(Ordering::Relaxed) {
+            return true;
+        }
+        monitor::replace(node, seat);
+        if !seat.replaced.load(Ordering::SeqCst) {
+            if !seat.replacing.load(Ordering::SeqCst) {
+                return false;
+            }
+            // The monitor is about to do so.
+            thread::yield_now();
+        }
+    }
 }
 
 struct Worker {

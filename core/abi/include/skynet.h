@@ -1,5 +1,5 @@
 /*
- * skynet.h - the C ABI between a node and its plugins, version 1.0.
+ * skynet.h - the C ABI between a node and its plugins, version 1.1.
  *
  * A plugin is a shared library that exports one data symbol, skynet_plugin_v1: a skynet_plugin header followed by its
  * skynet_modules. The node reads it from the file, maps the library, and calls `load` with its table of functions,
@@ -30,7 +30,7 @@
  *
  * Exceptions, longjmp and the like must not leave a function of the plugin.
  *
- * Usable as C99 or later and as C++11 or later. Everything is since version 1.0.
+ * Usable as C99 or later and as C++11 or later. Everything is since version 1.0, unless it says otherwise.
  */
 #ifndef SKYNET_H
 #define SKYNET_H
@@ -58,7 +58,7 @@ extern "C" {
 /* Incompatible revisions of the ABI; both sides must have the same. */
 #define SKYNET_MAJOR 1
 /* Grows with every appended entry. */
-#define SKYNET_MINOR 0
+#define SKYNET_MINOR 1
 
 /* Bytes of an inline text: UTF-8, zero padded, with at least one zero at the end. */
 #define SKYNET_SHORT_TEXT 32
@@ -66,6 +66,8 @@ extern "C" {
 #define SKYNET_MAX_MODULES 256
 /* Bytes of a global name on the wire, zero padded. */
 #define SKYNET_NAME_SIZE 16
+/* The most bytes of a payload that can go to another node. Larger ones are refused with SKYNET_STATUS_TOO_LARGE. */
+#define SKYNET_REMOTE_PAYLOAD (0x00ffffff - 12)
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */
 
@@ -97,6 +99,8 @@ extern "C" {
 #define SKYNET_STATUS_FAILED (-11)
 /* The socket no longer takes data in this direction. */
 #define SKYNET_STATUS_CLOSED (-12)
+/* The node that the message is for is lost, or nobody holds its id. */
+#define SKYNET_STATUS_NODE_LOST (-13)
 
 /* From deliver: the node frees the payload. */
 #define SKYNET_DELIVER_RELEASE 0
@@ -155,6 +159,9 @@ extern "C" {
 #define SKYNET_FLAG_REDIRECTED 16
 /* Sending only: data is the start of a host buffer, which the node owns once the function has succeeded. */
 #define SKYNET_FLAG_OWNED 32
+/* With SKYNET_FLAG_REDIRECTED on a reply: it answers a request that was redirected from node to node, so that its source
+ * need not be on the node that was called. From the harbor service only; of others it means nothing. */
+#define SKYNET_FLAG_FOREIGN 64
 
 /* Why a call failed or a service ended. */
 #define SKYNET_REASON_NONE 0
@@ -198,8 +205,22 @@ extern "C" {
  * SKYNET_STATUS_FULL; replies, errors and host-only kinds always pass. */
 #define SKYNET_OPTION_MAILBOX_LIMIT 1
 /* For set_option: this service carries messages to other nodes; value is this node's harbor id, 1 to 255. From then on
- * it gets each message for another node unchanged, and each by global name with SKYNET_FLAG_BY_NAME. */
+ * it gets each message for another node unchanged, and each by global name with SKYNET_FLAG_BY_NAME. Where the
+ * configuration leaves the id open (harbor = "auto") the first one given is the node's from then on: later services get
+ * handles with it, and those from before, whose handles have 0 there, are found by it too. */
 #define SKYNET_OPTION_HARBOR 2
+
+/* For peer_state: messages for the node are taken. So it is at first. */
+#define SKYNET_PEER_OPEN 0
+/* For peer_state: sends and calls are refused with SKYNET_STATUS_FULL. Replies and errors pass. */
+#define SKYNET_PEER_FULL 1
+/* For peer_state: a turn that sends or calls is kept until the state changes, at most 30 seconds; then, and elsewhere
+ * than in turns, as SKYNET_PEER_FULL. */
+#define SKYNET_PEER_FULL_BLOCK 2
+/* For peer_state: everything is refused with SKYNET_STATUS_NODE_LOST. */
+#define SKYNET_PEER_LOST 3
+/* For peer_state: nobody holds this id. As SKYNET_PEER_LOST. */
+#define SKYNET_PEER_ABSENT 4
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
@@ -343,8 +364,8 @@ typedef struct skynet_host {
     /* Sends one message in the name of the context's service. With SKYNET_FLAG_CALL and session 0 a session is
      * allocated; `session`, if not null, receives it. Calls: OWN TURN. Everything else: ANY THREAD.
      * OK: it lies in the mailbox (or with the harbor service). DEAD: no such service, or the caller's own has ended.
-     * NOT_FOUND: unknown name. Also FULL, TOO_LARGE, INVALID, NO_MEMORY, WRONG_TURN. On an error nothing was sent, and
-     * an owned buffer is still the caller's. */
+     * NOT_FOUND: unknown name. NODE_LOST: see peer_state. Also FULL, TOO_LARGE, INVALID, NO_MEMORY, WRONG_TURN. On an
+     * error nothing was sent, and an owned buffer is still the caller's. */
     int32_t (*send)(skynet_context context, const skynet_message *message, int32_t *session);
     /* Sends one payload to `count` destinations: one allocation for all. `delivered`, if not null, receives how many
      * mailboxes took it; OK when the message is well formed, whoever took it. Not for calls. Ownership as in send.
@@ -426,6 +447,14 @@ typedef struct skynet_host {
     int32_t (*socket_udp_connect)(skynet_context context, int32_t socket, skynet_text address);
     /* Sends one datagram to `address` (in the form of SOCKET_UDP events; empty: the default destination). */
     int32_t (*socket_send_to)(skynet_context context, int32_t socket, skynet_text address, skynet_text data);
+
+    /* -- other nodes: only for the harbor service. OWN TURN. Since 1.1 -- */
+    /* The open call `session` of the service `caller` is owed by `callee` from now on: the global name that it went to was
+     * resolved, or another node has passed the request on. NOT_FOUND: there is no such call. */
+    int32_t (*call_moved)(skynet_context context, uint32_t caller, int32_t session, uint32_t callee);
+    /* What becomes of messages for node `harbor` (1 to 255), from now on: one of SKYNET_PEER_*. When the harbor service
+     * ends, all are SKYNET_PEER_OPEN again. */
+    int32_t (*peer_state)(skynet_context context, uint32_t harbor, uint32_t state);
 } skynet_host;
 
 /* ---- what a plugin exports --------------------------------------------------------------------------------------- */

@@ -20,13 +20,28 @@ pub const LEVEL_TRACE: u32 = 5;
 pub const OPTION_MAILBOX_LIMIT: u32 = 1;
 /// For [`Host::set_option`]: this service carries messages to other nodes. `value` is this node's harbor id, 1 to 255.
 /// From then on it gets each message whose destination is another node, unchanged, and each message by global name
-/// with [`FLAG_BY_NAME`](crate::FLAG_BY_NAME).
+/// with [`FLAG_BY_NAME`](crate::FLAG_BY_NAME). Where the configuration leaves the id open (`harbor = "auto"`) the first
+/// one given is the node's from then on: later services get handles with it, and those from before, whose handles have 0
+/// there, are found by it too.
 pub const OPTION_HARBOR: u32 = 2;
+
+/// For [`Host::peer_state`]: messages for the node are taken. So it is at first.
+pub const PEER_OPEN: u32 = 0;
+/// For [`Host::peer_state`]: sends and calls are refused with [`STATUS_FULL`](crate::STATUS_FULL). Replies and errors
+/// pass.
+pub const PEER_FULL: u32 = 1;
+/// For [`Host::peer_state`]: a turn that sends or calls is kept until the state changes, at most 30 seconds; then, and
+/// elsewhere than in turns, as [`PEER_FULL`].
+pub const PEER_FULL_BLOCK: u32 = 2;
+/// For [`Host::peer_state`]: everything is refused with [`STATUS_NODE_LOST`](crate::STATUS_NODE_LOST).
+pub const PEER_LOST: u32 = 3;
+/// For [`Host::peer_state`]: nobody holds this id. As [`PEER_LOST`].
+pub const PEER_ABSENT: u32 = 4;
 
 /// Table of the node's functions. Valid as long as the process lives.
 ///
-/// All entries are present in this version. In a later minor a plugin may meet an older node, where
-/// [`adopt`](Self::adopt) leaves entries null that the node does not have.
+/// A plugin may meet a node of an older minor, where [`adopt`](Self::adopt) leaves entries null that the node does not
+/// have. Entries are since 1.0, and so always there, unless they say otherwise.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Host {
@@ -61,8 +76,8 @@ pub struct Host {
     ///
     /// Returns `STATUS_OK` when the message lies in the mailbox (or with the harbor service), else `STATUS_DEAD` (no
     /// such service, or the caller's own has ended), `STATUS_NOT_FOUND` (unknown name), `STATUS_FULL`,
-    /// `STATUS_TOO_LARGE`, `STATUS_INVALID`, `STATUS_NO_MEMORY`, `STATUS_WRONG_TURN`. On an error nothing was sent and
-    /// an owned buffer is still the caller's.
+    /// `STATUS_TOO_LARGE`, `STATUS_INVALID`, `STATUS_NO_MEMORY`, `STATUS_WRONG_TURN`, `STATUS_NODE_LOST` (see
+    /// [`peer_state`](Self::peer_state)). On an error nothing was sent and an owned buffer is still the caller's.
     pub send: Option<
         unsafe extern "C" fn(context: Context, message: *const Message, session: *mut i32) -> i32,
     >,
@@ -207,6 +222,16 @@ pub struct Host {
     pub socket_send_to: Option<
         unsafe extern "C" fn(context: Context, socket: i32, address: Text, data: Text) -> i32,
     >,
+
+    // Other nodes: only for the harbor service, in its *own turn*. Since 1.1.
+    /// The open call `session` of the service `caller` is owed by `callee` from now on: the global name that it went to
+    /// was resolved, or another node has passed the request on. `STATUS_NOT_FOUND`: there is no such call.
+    pub call_moved: Option<
+        unsafe extern "C" fn(context: Context, caller: u32, session: i32, callee: u32) -> i32,
+    >,
+    /// What becomes of messages for node `harbor` (1 to 255), from now on: one of `PEER_*`. When the harbor service
+    /// ends, all are [`PEER_OPEN`] again.
+    pub peer_state: Option<unsafe extern "C" fn(context: Context, harbor: u32, state: u32) -> i32>,
 }
 
 impl Host {

@@ -50,6 +50,9 @@ pub const FLAG_BY_NAME: u32 = 8;
 pub const FLAG_REDIRECTED: u32 = 16;
 /// Sending only: `data` is a host buffer whose ownership passes to the host if the function succeeds.
 pub const FLAG_OWNED: u32 = 32;
+/// With [`FLAG_REDIRECTED`] on a reply: it answers a request that was redirected from node to node, so that its source
+/// need not be on the node that was called. From the harbor service only; of others it means nothing.
+pub const FLAG_FOREIGN: u32 = 64;
 
 /// No reason given.
 pub const REASON_NONE: u32 = 0;
@@ -98,6 +101,9 @@ pub const fn reason_text(reason: u32) -> &'static str {
 
 /// Bytes of a global name on the wire, zero padded.
 pub const NAME_SIZE: usize = 16;
+/// The most bytes of a payload that can go to another node. Larger ones are refused with
+/// [`STATUS_TOO_LARGE`](crate::STATUS_TOO_LARGE).
+pub const REMOTE_PAYLOAD: usize = 0x00ff_ffff - 12;
 
 /// One message, as it is sent and as it is delivered.
 ///

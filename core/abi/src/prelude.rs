@@ -7,7 +7,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"SKYNET\x1a\n");
 /// Incompatible revisions of the ABI; both sides must have the same.
 pub const MAJOR: u16 = 1;
 /// Grows with every appended entry.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 
 /// The first bytes of [`Plugin`](crate::Plugin) and of [`Host`](crate::Host).
 #[repr(C)]

@@ -29,6 +29,8 @@ pub const STATUS_PANICKED: i32 = -10;
 pub const STATUS_FAILED: i32 = -11;
 /// The socket no longer takes data in this direction.
 pub const STATUS_CLOSED: i32 = -12;
+/// The node that the message is for is lost, or nobody holds its id.
+pub const STATUS_NODE_LOST: i32 = -13;
 
 /// What a status means, for error texts.
 #[must_use]
@@ -48,6 +50,7 @@ pub const fn status_text(status: i32) -> &'static str {
         STATUS_PANICKED => "panicked",
         STATUS_FAILED => "failed",
         STATUS_CLOSED => "closed",
+        STATUS_NODE_LOST => "its node is lost",
         _ => "unknown status",
     }
 }

@@ -2,6 +2,7 @@
 
 mod life;
 mod messages;
+mod network;
 mod node;
 mod sockets;
 mod tasks;
@@ -15,6 +16,7 @@ use crate::Handle;
 use crate::shared::Shared;
 
 pub use messages::{Answerable, RedirectError};
+pub use network::PeerState;
 pub use tasks::{Outcome, TaskHandle, This};
 
 /// A service's door to its node.

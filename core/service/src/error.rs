@@ -165,13 +165,13 @@ impl SendError {
         &self.peer
     }
 
-    /// The `STATUS_*` of the ABI: `STATUS_DEAD`, `STATUS_NOT_FOUND`, `STATUS_FULL`, ….
+    /// The `STATUS_*` of the ABI: `STATUS_DEAD`, `STATUS_NOT_FOUND`, `STATUS_FULL`, `STATUS_NODE_LOST`, ….
     #[must_use]
     pub const fn status(&self) -> i32 {
         self.status
     }
 
-    /// Whether the mailbox was full, so that it may work later.
+    /// Whether the mailbox, or the queue to its node, was full, so that it may work later.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.status == abi::STATUS_FULL
@@ -181,6 +181,12 @@ impl SendError {
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.status, abi::STATUS_DEAD | abi::STATUS_NOT_FOUND)
+    }
+
+    /// Whether its node is lost, or nobody holds that node's id.
+    #[must_use]
+    pub const fn is_node_lost(&self) -> bool {
+        self.status == abi::STATUS_NODE_LOST
     }
 
     /// The buffer that was not sent, if one was handed over.
@@ -205,7 +211,7 @@ pub(crate) const fn send_status_text(status: i32) -> &'static str {
     match status {
         abi::STATUS_DEAD => "no such service, or it has ended",
         abi::STATUS_NOT_FOUND => "no service has this name",
-        abi::STATUS_FULL => "its mailbox is full",
+        abi::STATUS_FULL => "its mailbox, or the queue to its node, is full",
         status => abi::status_text(status),
     }
 }
@@ -246,6 +252,7 @@ impl CallError {
             Self::NotSent(error) => match error.status {
                 abi::STATUS_DEAD | abi::STATUS_NOT_FOUND => Reason::UNKNOWN,
                 abi::STATUS_TOO_LARGE => Reason::TOO_LARGE,
+                abi::STATUS_NODE_LOST => Reason::NODE_LOST,
                 _ => Reason::REFUSED,
             },
         }

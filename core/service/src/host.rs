@@ -162,6 +162,14 @@ pub(crate) fn node_lost(context: abi::Context, harbor: u32, reason: u32) -> Resu
     ok(call!(node_lost(context, harbor, reason, &mut failed))).map(|()| failed)
 }
 
+pub(crate) fn call_moved(context: abi::Context, caller: u32, session: i32, callee: u32) -> i32 {
+    call!(call_moved(context, caller, session, callee))
+}
+
+pub(crate) fn peer_state(context: abi::Context, harbor: u32, state: u32) -> i32 {
+    call!(peer_state(context, harbor, state))
+}
+
 // The node.
 
 pub(crate) fn log(context: abi::Context, level: u32, target: &str, text: &str) {

@@ -98,7 +98,7 @@ mod watch;
 
 pub use buffer::Buffer;
 pub use call::Call;
-pub use context::{Answerable, Context, Outcome, RedirectError, TaskHandle, This};
+pub use context::{Answerable, Context, Outcome, PeerState, RedirectError, TaskHandle, This};
 pub use error::{
     CallError, CommandError, Error, HostError, LaunchError, Result, ResultExt, SendError,
 };
@@ -113,9 +113,10 @@ pub use reason::Reason;
 pub use service::{Exit, OnPanic, RawService, Service};
 pub use skynet_abi as abi;
 pub use skynet_abi::{
-    FLAG_BY_NAME, FLAG_CALL, FLAG_REDIRECTED, FLAG_REPLY, FLAG_SHARED, KIND_CLIENT, KIND_DEBUG,
-    KIND_ERROR, KIND_EXIT, KIND_HARBOR, KIND_LUA, KIND_MULTICAST, KIND_QUEUE, KIND_RESPONSE,
-    KIND_SNAX, KIND_SOCKET, KIND_SYSTEM, KIND_TEXT, KIND_TIMER, KIND_TRACE, KIND_WAKE,
+    FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_REDIRECTED, FLAG_REPLY, FLAG_SHARED, KIND_CLIENT,
+    KIND_DEBUG, KIND_ERROR, KIND_EXIT, KIND_HARBOR, KIND_LUA, KIND_MULTICAST, KIND_QUEUE,
+    KIND_RESPONSE, KIND_SNAX, KIND_SOCKET, KIND_SYSTEM, KIND_TEXT, KIND_TIMER, KIND_TRACE,
+    KIND_WAKE,
 };
 pub use skynet_seri as seri;
 pub use socket::{TcpListener, TcpStream, UdpSocket};

@@ -59,6 +59,14 @@ impl<'a> Outgoing<'a> {
         self
     }
 
+    /// From the harbor service, an answer whose [source](Self::source) may be on another node than the one called: the
+    /// request was redirected from node to node.
+    #[must_use]
+    pub fn foreign(mut self) -> Self {
+        self.message.flags |= abi::FLAG_FOREIGN;
+        self
+    }
+
     /// As a call: `session` is that of the source, and the destination owes it the answer. To wait for an answer
     /// oneself, use [`Context::call`](crate::Context::call).
     #[must_use]
@@ -169,7 +177,7 @@ fn give(message: &mut abi::Message, buffer: Buffer) -> bool {
 #[inline(always)]
 pub(crate) fn answer(context: abi::Context, outgoing: Outgoing<'_>) -> Result<(), SendError> {
     match deliver(context, outgoing) {
-        Err(error) if !error.is_gone() => Err(error),
+        Err(error) if !error.is_gone() && !error.is_node_lost() => Err(error),
         _ => Ok(()),
     }
 }

@@ -37,7 +37,7 @@ use std::time::Duration;
 use skynet_abi as abi;
 
 use crate::testing::state::{Body, State};
-use crate::{Handle, LaunchError, RawService, Service, export, guard, logging};
+use crate::{Handle, LaunchError, PeerState, RawService, Service, export, guard, logging};
 
 pub use clients::Client;
 pub use messages::{Pending, Received};
@@ -284,6 +284,19 @@ impl Node {
     /// Sets a value of the environment.
     pub fn set_env(&mut self, key: &str, value: &str) {
         self.state().env.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// What the harbor service has said of another node.
+    #[must_use]
+    pub fn peer_state(&self, harbor: u8) -> PeerState {
+        let peers = &self.state().peers;
+        peers.get(&harbor).copied().unwrap_or(PeerState::Open)
+    }
+
+    /// How many answers came for calls that were over, or did not match them.
+    #[must_use]
+    pub fn stray_replies(&self) -> usize {
+        self.state().strays
     }
 
     /// Gives a local name (`.name`) to a service, or to somebody whom the test plays.

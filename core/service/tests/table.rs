@@ -8,7 +8,8 @@ use std::time::Duration;
 use skynet_service::abi::layout::STRUCTS;
 use skynet_service::testing::{Node, calls};
 use skynet_service::{
-    Buffer, Context, Handle, KIND_TEXT, Local, Message, OnPanic, Reason, Result, Service, log,
+    Buffer, Context, Handle, KIND_TEXT, Local, Message, OnPanic, PeerState, Reason, Result,
+    Service, log,
 };
 
 /// Uses everything that others do not use.
@@ -52,7 +53,13 @@ impl Service for Everything {
         cx.set_mailbox_limit(1000)?;
         cx.become_harbor(1)?;
         let lost = cx.call(Handle(0x0200_0001), KIND_TEXT, "far away");
+        let session = lost.session().unwrap();
+        assert!(cx.call_moved(me, session, Handle(0x0200_0002))?);
+        assert!(!cx.call_moved(me, 4242, Handle(0x0200_0002))?);
         let failed = cx.node_lost(2, Reason::NODE_LOST)?;
+        cx.set_peer_state(2, PeerState::Lost)?;
+        let refused = cx.send(Handle(0x0200_0001), KIND_TEXT, "").unwrap_err();
+        assert!(refused.is_node_lost(), "{refused}");
         log::info!("{failed} call lost");
         drop(lost);
 

@@ -9,7 +9,7 @@ use log::LevelFilter;
 use super::error::ConfigError;
 use super::file::Entry;
 use super::value::Value;
-use super::{Config, OutputPolicy};
+use super::{Config, HarborId, OutputPolicy};
 
 /// How many workers a node may have.
 pub(super) const THREADS: RangeInclusive<u64> = 1..=1024;
@@ -106,9 +106,9 @@ pub(super) static KEYS: &[Key] = &[
     },
     Key {
         name: "harbor",
-        wanted: "an integer from 0 to 255",
+        wanted: "\"auto\", or an integer from 0 to 255",
         read: |config, value| {
-            config.harbor = u8::try_from(value.integer(&HARBORS)?).ok()?;
+            config.harbor = harbor(value)?;
             Some(())
         },
         text: |config| Some(config.harbor.to_string()),
@@ -278,6 +278,14 @@ pub(super) static KEYS: &[Key] = &[
 /// Whether a node may be called this.
 pub(super) fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && !text.contains(|c: char| c == '/' || c.is_control())
+}
+
+fn harbor(value: &Value) -> Option<HarborId> {
+    if value.text() == Some("auto") {
+        return Some(HarborId::Auto);
+    }
+    let id = u8::try_from(value.integer(&HARBORS)?).ok()?;
+    Some(HarborId::Fixed(id))
 }
 
 fn integer(field: &mut usize, value: &Value, range: &RangeInclusive<u64>) -> Option<()> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::{Config, Loaded, OutputPolicy, keys, typo};
+use super::{Config, HarborId, Loaded, OutputPolicy, keys, typo};
 
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 
@@ -74,7 +74,7 @@ impl Drop for Folder {
 #[test]
 fn a_bare_node_is_single_and_has_all_defaults() {
     let config = Config::default();
-    assert_eq!(config.harbor, 0);
+    assert_eq!(config.harbor, HarborId::Fixed(0));
     assert_eq!(config.name, "skynet");
     assert_eq!(config.rundir, Path::new("run/skynet"));
     assert!((1..=1024).contains(&config.thread));
@@ -156,7 +156,7 @@ fn every_key_fills_its_field() {
         name: "lobby".to_owned(),
         thread: 3,
         cpath: ["a/?.so", "b/lib?.so", "c/?"].map(str::to_owned).to_vec(),
-        harbor: 7,
+        harbor: HarborId::Fixed(7),
         bootstrap: "launcher quiet".to_owned(),
         start: ["gate L 127.0.0.1:8888", "chat; 5"]
             .map(str::to_owned)
@@ -289,7 +289,7 @@ fn a_bad_value_is_refused_with_its_place_and_what_is_allowed() {
         ),
         (
             "\nharbor = 256",
-            "chat.toml:2: harbor is 256; wanted an integer from 0 to 255",
+            "chat.toml:2: harbor is 256; wanted \"auto\", or an integer from 0 to 255",
         ),
         (
             "thread = 99999999999999999999",

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use skynet_abi::{Context, Host, LEVEL_INFO, Message, Module};
 
-use crate::config::Config;
+use crate::config::{Config, HarborId};
 use crate::loader::LoadedPlugin;
 use crate::mailbox::Batch;
 use crate::node;
@@ -33,7 +33,7 @@ impl Node {
     /// As a node's start.
     pub fn start(folder: &Path) -> Result<Self, StartError> {
         let mut config = Config {
-            harbor: HARBOR,
+            harbor: HarborId::Fixed(HARBOR),
             rundir: folder.to_owned(),
             cpath: vec![format!("{}/?.so", folder.display())],
             ..Config::default()

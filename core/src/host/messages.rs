@@ -5,15 +5,16 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 use skynet_abi::{
-    self as abi, Context, FLAG_BY_NAME, FLAG_CALL, FLAG_OWNED, FLAG_REPLY, Message, STATUS_DEAD,
-    STATUS_INVALID, STATUS_NO_MEMORY, STATUS_OK, STATUS_TOO_LARGE,
+    self as abi, Context, FLAG_BY_NAME, FLAG_CALL, FLAG_OWNED, FLAG_REPLY, Message, PEER_ABSENT,
+    PEER_OPEN, STATUS_DEAD, STATUS_INVALID, STATUS_NO_MEMORY, STATUS_NOT_FOUND, STATUS_OK,
+    STATUS_TOO_LARGE,
 };
 
 use super::{MAX_PAYLOAD, bytes, owned, with_own_turn, with_sender, write};
 use crate::buffer::{Buffer, Letter};
 use crate::current;
 use crate::end;
-use crate::node::node;
+use crate::node::{Node, node};
 use crate::send::{self, Destination, Outgoing, Refused};
 
 /// Longer names cannot exist.
@@ -242,15 +243,53 @@ pub(super) unsafe extern "C" fn node_lost(
     reason: u32,
     failed: *mut usize,
 ) -> i32 {
-    with_own_turn(context, |service, _| {
-        if node().harbor.load(Ordering::Relaxed) != service.handle() || harbor == 0 || harbor > 255
-        {
+    as_harbor(context, |_| {
+        if harbor == 0 || harbor > 255 {
             return STATUS_INVALID;
         }
         let count = end::fail_calls(|callee| callee >> 24 == harbor, reason & 0xffff, "");
         // SAFETY: the plugin vouches for the place, by the ABI.
         unsafe { write(failed, count) };
         STATUS_OK
+    })
+}
+
+pub(super) unsafe extern "C" fn call_moved(
+    context: Context,
+    caller: u32,
+    session: i32,
+    callee: u32,
+) -> i32 {
+    as_harbor(context, |_| {
+        if callee == 0 {
+            return STATUS_INVALID;
+        }
+        match send::redirect(caller, session, callee) {
+            Some(_) => STATUS_OK,
+            None => STATUS_NOT_FOUND,
+        }
+    })
+}
+
+pub(super) unsafe extern "C" fn peer_state(context: Context, harbor: u32, state: u32) -> i32 {
+    as_harbor(context, |node| match (u8::try_from(harbor), state) {
+        (Ok(harbor @ 1..), PEER_OPEN..=PEER_ABSENT) => {
+            node.peers.set(harbor, state as u8);
+            STATUS_OK
+        }
+        _ => STATUS_INVALID,
+    })
+}
+
+/// For the harbor service in its own turn; nobody else.
+fn as_harbor(context: Context, body: impl FnOnce(&'static Node) -> i32) -> i32 {
+    with_own_turn(context, |service, _| {
+        let node = node();
+        if node.harbor.load(Ordering::Relaxed) == service.handle() {
+            body(node)
+        } else {
+            STATUS_INVALID
+        }
     })
 }
 

@@ -12,6 +12,7 @@ use super::{buffers, is_alive, out, text, with_own_turn, write, wrong_turn};
 use crate::buffer::Letter;
 use crate::clock;
 use crate::command;
+use crate::config::HarborId;
 use crate::current;
 use crate::end;
 use crate::journal;
@@ -21,6 +22,7 @@ use crate::node::{Node, node};
 use crate::send;
 use crate::service::{Ending, Service};
 use crate::timers::Event;
+use crate::worker;
 
 pub(super) unsafe extern "C" fn log(context: Context, level: u32, target: Text, record: Text) {
     let node = node();
@@ -127,10 +129,12 @@ pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
     if !is_alive(context) {
         return STATUS_DEAD;
     }
-    if let Some(target) = node().registry.visit(handle) {
+    let node = node();
+    let own_form = node.registry.own_form(handle);
+    if let Some(target) = node.registry.visit(own_form) {
         let mut shared = target.shared();
         // Checked under the lock under which the end collects its watchers.
-        if target.handle() == handle && !target.is_ending() {
+        if target.handle() == own_form && !target.is_ending() {
             if !shared.watchers.contains(&context) {
                 shared.watchers.push(context);
             }
@@ -138,14 +142,15 @@ pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
         }
         drop(shared);
         // Whoever ends it may not have come so far yet.
-        end::unpublish(node(), &target, handle);
+        end::unpublish(node, &target, own_form);
     }
-    let Ok(mut letter) = Letter::empty() else {
+    let (reason, text) = no_exit_to_wait_for(node, handle);
+    let Ok(mut letter) = Letter::copy(text.as_bytes()) else {
         return STATUS_NO_MEMORY;
     };
     letter.kind = abi::KIND_EXIT as u16;
     letter.source = handle;
-    letter.reason = abi::REASON_UNKNOWN as u16;
+    letter.reason = reason as u16;
     if send::post(context.handle, letter) {
         STATUS_OK
     } else {
@@ -153,8 +158,23 @@ pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
     }
 }
 
+/// Why somebody who watches this service is told at once that it has ended.
+fn no_exit_to_wait_for(node: &Node, handle: u32) -> (u32, &'static str) {
+    if node.registry.is_local(handle) {
+        return (abi::REASON_UNKNOWN, "");
+    }
+    match node.peers.state(handle) {
+        abi::PEER_LOST | abi::PEER_ABSENT => (abi::REASON_NODE_LOST, ""),
+        _ => (
+            abi::REASON_UNSUPPORTED,
+            "services of other nodes cannot be watched; their node can",
+        ),
+    }
+}
+
 pub(super) unsafe extern "C" fn unwatch(context: Context, handle: u32) -> i32 {
-    let Some(target) = node().registry.visit(handle) else {
+    let registry = &node().registry;
+    let Some(target) = registry.visit(registry.own_form(handle)) else {
         return STATUS_DEAD;
     };
     let mut shared = target.shared();
@@ -182,27 +202,30 @@ pub(super) unsafe extern "C" fn set_option(context: Context, option: u32, value:
 }
 
 fn become_harbor(node: &Node, service: &Service, id: u64) -> i32 {
-    if id == 0 || id != u64::from(node.config.harbor) {
+    let id = match (u8::try_from(id), node.config.harbor) {
+        (Ok(id @ 1..), HarborId::Fixed(own)) if id == own => id,
+        (Ok(id @ 1..), HarborId::Auto) => id,
+        _ => return STATUS_INVALID,
+    };
+    let handle = service.handle();
+    let holder = node.harbor.load(Ordering::Relaxed);
+    if holder == 0 && !node.registry.take_id(id) {
         return STATUS_INVALID;
     }
-    let handle = service.handle();
-    match node
+    let holder = node
         .harbor
-        .compare_exchange(0, handle, Ordering::Relaxed, Ordering::Relaxed)
-    {
-        Ok(_) => STATUS_OK,
-        Err(holder) if holder == handle => STATUS_OK,
-        Err(_) => abi::STATUS_EXISTS,
+        .compare_exchange(0, handle, Ordering::Relaxed, Ordering::Relaxed);
+    match holder {
+        Err(holder) if holder != handle => abi::STATUS_EXISTS,
+        _ if node.registry.harbor() == u32::from(id) << 24 => STATUS_OK,
+        _ => STATUS_INVALID,
     }
 }
 
 pub(super) unsafe extern "C" fn blocking_begin(context: Context) -> i32 {
     with_own_turn(context, |_, _| {
-        if let Some(seat) = current::seat()
-            && !seat.replaced.load(Ordering::Relaxed)
-        {
-            crate::monitor::replace(node(), seat);
-        }
+        // Without another worker the others wait too.
+        let _ = worker::hand_over(node());
         STATUS_OK
     })
 }

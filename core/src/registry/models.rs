@@ -12,7 +12,7 @@ use crate::service::{Ending, Pushed};
 const LIMIT: u32 = 9;
 
 fn registry() -> Arc<Registry> {
-    Arc::new(Registry::new(0).expect("memory"))
+    Arc::new(Registry::new(HarborId::Fixed(0)).expect("memory"))
 }
 
 /// As `launch::launch` does. The service is in its first turn, which is the caller's.

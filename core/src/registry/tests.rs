@@ -1,7 +1,7 @@
 use super::*;
 
 fn registry(harbor: u8) -> Registry {
-    Registry::new(harbor).expect("memory")
+    Registry::new(HarborId::Fixed(harbor)).expect("memory")
 }
 
 fn end(registry: &Registry, service: &'static Service) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skynet_abi as abi;
 
-use crate::{Buffer, CommandError, Context, Handle, HostError, Reason, host};
+use crate::{Buffer, CommandError, Context, Handle, host};
 
 impl Context {
     /// Carries out a text command (`STAT`, `MONITOR`, `SIGNAL`, …; see the ABI reference). *Own turn.*
@@ -124,29 +124,6 @@ impl Context {
     #[must_use]
     pub fn now(&self) -> Duration {
         Duration::from_nanos(host::now())
-    }
-
-    /// Carries messages to other nodes from now on; `harbor` is this node's id. See `OPTION_HARBOR`. *Own turn.*
-    ///
-    /// # Errors
-    /// The node has a harbor service, or the id is not one.
-    pub fn become_harbor(&self, harbor: u8) -> Result<(), HostError> {
-        host::ok(host::set_option(
-            self.token(),
-            abi::OPTION_HARBOR,
-            u64::from(harbor),
-        ))
-        .map_err(|status| HostError::new(format_args!("become harbor {harbor}"), status))
-    }
-
-    /// For the harbor service: fails each open call that waits on node `harbor`. Returns how many. *Own turn.*
-    ///
-    /// # Errors
-    /// This is not the harbor service.
-    pub fn node_lost(&self, harbor: u8, reason: Reason) -> Result<usize, HostError> {
-        host::node_lost(self.token(), u32::from(harbor), reason.0).map_err(|status| {
-            HostError::new(format_args!("report the loss of node {harbor}"), status)
-        })
     }
 }
 

@@ -51,6 +51,10 @@ pub(super) fn run(state: &mut State, own: u32, command: &str, parameter: &str) -
         }
         "STAT" => (STATUS_OK, Some(String::new())),
         "READY" => (STATUS_OK, None),
+        "HARBOR" => {
+            let id = state.harbor.map_or(0, |(_, id)| id);
+            (STATUS_OK, Some(id.to_string()))
+        }
         _ => (STATUS_UNSUPPORTED, None),
     }
 }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 mod messages;
+mod network;
 mod services;
 mod sockets;
 mod turns;
@@ -220,7 +221,7 @@ fn table() -> abi::Host {
         send: Some(messages::send),
         send_many: Some(messages::send_many),
         wake: Some(messages::wake),
-        node_lost: Some(messages::node_lost),
+        node_lost: Some(network::node_lost),
         log: Some(log),
         now: Some(now),
         command: Some(command),
@@ -245,5 +246,7 @@ fn table() -> abi::Host {
         socket_udp: Some(sockets::socket_udp),
         socket_udp_connect: Some(sockets::socket_udp_connect),
         socket_send_to: Some(sockets::socket_send_to),
+        call_moved: Some(network::call_moved),
+        peer_state: Some(network::peer_state),
     }
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use skynet_abi as abi;
 use skynet_abi::{
-    FLAG_BY_NAME, FLAG_CALL, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_EXIT, KIND_RESPONSE,
-    KIND_TIMER, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NOT_FOUND, STATUS_WRONG_TURN,
+    FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_EXIT,
+    KIND_HARBOR, KIND_RESPONSE, KIND_SYSTEM, KIND_TIMER, REMOTE_PAYLOAD, STATUS_DEAD, STATUS_FULL,
+    STATUS_INVALID, STATUS_NODE_LOST, STATUS_NOT_FOUND, STATUS_TOO_LARGE, STATUS_WRONG_TURN,
 };
 
 use crate::message::Head;
 use crate::testing::host::Instance;
 use crate::testing::network::Network;
 use crate::testing::{LogRecord, Received};
-use crate::{Buffer, Handle, Reason};
+use crate::{Buffer, Handle, PeerState, Reason};
 
 /// A message in a mailbox.
 pub(super) struct Mail {
@@ -94,7 +95,12 @@ pub(super) struct State {
     pub(super) watches: HashSet<(u32, u32)>,
     /// The services whose turns are on the stack.
     pub(super) turns: Vec<u32>,
+    /// The harbor service, and the node's id.
     pub(super) harbor: Option<(u32, u8)>,
+    /// What the harbor service said of other nodes.
+    pub(super) peers: BTreeMap<u8, PeerState>,
+    /// Answers that reached nobody.
+    pub(super) strays: usize,
     pub(super) network: Network,
 }
 
@@ -117,6 +123,8 @@ impl State {
             watches: HashSet::new(),
             turns: Vec::new(),
             harbor: None,
+            peers: BTreeMap::new(),
+            strays: 0,
             network: Network::default(),
         }
     }
@@ -167,31 +175,65 @@ impl State {
         Some(session)
     }
 
-    /// Finds who gets a message.
+    /// Whether a handle is one of another node.
+    pub(super) fn is_remote(&self, handle: u32) -> bool {
+        let own = self.harbor.map_or(0, |(_, own)| own);
+        let harbor = Handle(handle).harbor();
+        harbor != 0 && harbor != own
+    }
+
+    /// The handle that the service has whom other nodes know by `handle`: here ids are without harbor.
+    pub(super) fn own_form(&self, handle: u32) -> u32 {
+        if self.is_remote(handle) || self.is_alive(handle) {
+            handle
+        } else {
+            handle & 0x00ff_ffff
+        }
+    }
+
+    /// Finds who gets a message, and puts the destination in that it will see.
     fn resolve(&self, head: &mut Head, name: Option<&str>) -> Result<u32, i32> {
         if let Some(name) = name {
             let known = match name.strip_prefix('.') {
                 Some(local) => self.names.get(local).copied(),
                 None => name.parse::<Handle>().ok().map(|handle| handle.0),
             };
-            return match (known, self.harbor) {
-                (Some(handle), _) => {
+            match known {
+                Some(handle) => {
                     head.flags &= !FLAG_BY_NAME;
                     head.destination = Handle(handle);
-                    Ok(handle)
                 }
-                (None, Some((harbor, _))) if !name.starts_with(['.', ':']) => Ok(harbor),
-                _ => Err(STATUS_NOT_FOUND),
-            };
-        }
-        match self.harbor {
-            Some((service, own))
-                if head.destination.harbor() != 0 && head.destination.harbor() != own =>
-            {
-                Ok(service)
+                None if name.starts_with(['.', ':']) => return Err(STATUS_NOT_FOUND),
+                None if head.flags & FLAG_REPLY != 0 => return Err(STATUS_INVALID),
+                None => {
+                    head.destination = Handle::SYSTEM;
+                    return self.harbor_for(head);
+                }
             }
-            _ if head.destination.is_system() => Err(STATUS_INVALID),
-            _ => Ok(head.destination.0),
+        }
+        let to = head.destination.0;
+        if to == 0 {
+            return Err(STATUS_INVALID);
+        }
+        if !self.is_remote(to) {
+            head.destination = Handle(self.own_form(to));
+            return Ok(head.destination.0);
+        }
+        let harbor = self.harbor_for(head)?;
+        match self.peers.get(&head.destination.harbor()) {
+            None | Some(PeerState::Open) => Ok(harbor),
+            Some(PeerState::Lost | PeerState::Absent) => Err(STATUS_NODE_LOST),
+            Some(_) if head.flags & FLAG_REPLY != 0 => Ok(harbor),
+            // Here nobody can be kept waiting.
+            Some(_) => Err(STATUS_FULL),
+        }
+    }
+
+    fn harbor_for(&self, head: &Head) -> Result<u32, i32> {
+        let (harbor, _) = self.harbor.ok_or(STATUS_NOT_FOUND)?;
+        match head.kind {
+            KIND_SYSTEM | KIND_HARBOR => Err(STATUS_INVALID),
+            _ => Ok(harbor),
         }
     }
 
@@ -206,24 +248,27 @@ impl State {
             Ok(_) => return Err((STATUS_DEAD, mail)),
             Err(status) => return Err((status, mail)),
         };
-        if matches!(mail.head.kind, KIND_RESPONSE | KIND_ERROR)
-            && self.harbor.map(|(h, _)| h) != Some(to)
-        {
-            return Ok(self.post_reply(to, mail));
+        let session = mail.head.session;
+        if mail.head.flags & FLAG_REPLY != 0 {
+            if mail.head.destination.0 == to {
+                self.post_answer(sender, to, mail);
+            } else {
+                self.push(to, mail);
+            }
+            return Ok(session);
+        }
+        let remote_too_large = mail.head.destination.0 != to && mail.payload.len() > REMOTE_PAYLOAD;
+        if remote_too_large {
+            return Err((STATUS_TOO_LARGE, mail));
         }
         if self.is_full(to) {
             return Err((STATUS_FULL, mail));
         }
         if mail.head.flags & FLAG_CALL != 0 {
+            let callee = mail.head.destination.0;
             if mail.head.flags & FLAG_REDIRECTED != 0 {
-                let (caller, session) = (mail.head.source.0, mail.head.session);
-                for call in &mut self.calls {
-                    if call.caller == caller && call.session == session {
-                        call.callee = to;
-                    }
-                }
-            } else if mail.head.session == 0 {
-                let callee = mail.head.destination.0;
+                self.move_call(mail.head.source.0, session, callee);
+            } else if session == 0 {
                 mail.head.session = self.open_call(sender, callee, false).unwrap_or(0);
                 if mail.head.deadline != 0 {
                     let (caller, session) = (sender, mail.head.session);
@@ -244,6 +289,9 @@ impl State {
         if head.kind > 255 {
             return Err(STATUS_INVALID);
         }
+        if matches!(head.kind, KIND_RESPONSE | KIND_ERROR) && head.session != 0 {
+            head.flags |= FLAG_REPLY;
+        }
         if head.flags & FLAG_REDIRECTED == 0 {
             head.source = Handle(sender);
             let is_service = matches!(self.entries[&sender].body, Body::Service { .. });
@@ -252,6 +300,16 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// An open call is owed by somebody else from now on. False: there is none.
+    pub(super) fn move_call(&mut self, caller: u32, session: i32, callee: u32) -> bool {
+        let caller = self.own_form(caller);
+        let call = self
+            .calls
+            .iter_mut()
+            .find(|call| call.caller == caller && call.session == session);
+        call.map(|call| call.callee = callee).is_some()
     }
 
     fn is_full(&self, to: u32) -> bool {
@@ -265,19 +323,37 @@ impl State {
                 >= limit
     }
 
-    /// An answer: exactly one per call, later ones are dropped.
-    fn post_reply(&mut self, to: u32, mut mail: Mail) -> i32 {
+    /// An answer of `sender`. Of the harbor service's only those count that come from the node that was called.
+    fn post_answer(&mut self, sender: u32, to: u32, mut mail: Mail) {
+        let source = mail.head.source;
+        let is_matched = mail.head.flags & (FLAG_REDIRECTED | FLAG_FOREIGN) == FLAG_REDIRECTED
+            && self.harbor.is_some_and(|(service, _)| service == sender)
+            && self.is_remote(source.0);
+        mail.head.flags &= !FLAG_FOREIGN;
+        self.end_call(to, mail, |callee| {
+            !is_matched || Handle(callee).harbor() == source.harbor()
+        });
+    }
+
+    /// The node's own answer.
+    fn post_reply(&mut self, to: u32, mail: Mail) {
+        self.end_call(to, mail, |_| true);
+    }
+
+    /// Exactly one answer per call: later ones are dropped, and those whose callee is not meant.
+    fn end_call(&mut self, to: u32, mut mail: Mail, is_meant: impl Fn(u32) -> bool) {
         let session = mail.head.session;
         let open = self
             .calls
             .iter()
-            .position(|call| call.caller == to && call.session == session);
-        if let Some(open) = open {
-            self.calls.remove(open);
-            mail.head.flags |= FLAG_REPLY;
-            self.push(to, mail);
-        }
-        session
+            .position(|call| call.caller == to && call.session == session && is_meant(call.callee));
+        let Some(open) = open else {
+            self.strays += 1;
+            return;
+        };
+        self.calls.remove(open);
+        mail.head.flags |= FLAG_REPLY;
+        self.push(to, mail);
     }
 
     /// Into the mailbox, or to whoever the test plays.
@@ -356,6 +432,15 @@ impl State {
             .retain(|_, alarm| !matches!(alarm, Alarm::Timer { owner, .. } if *owner == handle));
         let told = if reason == 0 { Reason::DEAD.0 } else { reason };
         self.fail_calls(told, text, |callee| callee == handle);
+        if let Some((_, own)) = self.harbor.filter(|(service, _)| *service == handle) {
+            let text = "the harbor service has ended";
+            self.fail_calls(Reason::NODE_LOST.0, text, |callee| {
+                let harbor = Handle(callee).harbor();
+                callee == 0 || (harbor != 0 && harbor != own)
+            });
+            self.harbor = None;
+            self.peers.clear();
+        }
         let watchers: Vec<u32> = self
             .watches
             .iter()

@@ -28,7 +28,8 @@ fn includes_are_relative_and_the_including_file_wins() {
     assert_eq!(config.thread, 2);
     assert_eq!(config.loglevel, LevelFilter::Warn);
     assert_eq!(
-        config.harbor, 9,
+        config.harbor,
+        HarborId::Fixed(9),
         "the last include wins over the ones before it"
     );
     assert_eq!(config.settings["place"], "site");

@@ -26,7 +26,7 @@ fn a_file_tells_about_itself() {
         ("sample", "7.1 beta")
     );
     assert_eq!(file.module_names().collect::<Vec<_>>(), ["one", "two"]);
-    assert_eq!(file.abi, (1, 0));
+    assert_eq!(file.abi, (1, 1));
     assert!(!file.modules[0].has_signal);
     assert!(!file.wants_global_symbols());
 }

@@ -105,7 +105,7 @@ fn a_bent_table_is_refused_with_the_reason() {
     check("MAJOR=2", "wrong major version: found 2, wanted 1");
     check(
         "NEEDS=9",
-        "asks for a newer peer: needs version 1.9, this is 1.0",
+        "asks for a newer peer: needs version 1.9, this is 1.1",
     );
     check(
         "SIZE=119",

@@ -7,7 +7,7 @@ use skynet_abi::{
     STATUS_OK, Text,
 };
 
-use super::{bytes, find, lock, own_turn, put, string, with};
+use super::{bytes, find, lock, put, string, with};
 use crate::message::Head;
 use crate::testing::count;
 use crate::testing::state::Mail;
@@ -131,24 +131,6 @@ pub(super) unsafe extern "C" fn wake(context: Context, value: u64) -> i32 {
         let mut mail = Mail::from_node(KIND_WAKE, context.handle, &[]);
         mail.head.value = value;
         state.push(context.handle, mail);
-        STATUS_OK
-    })
-}
-
-pub(super) unsafe extern "C" fn node_lost(
-    context: Context,
-    harbor: u32,
-    reason: u32,
-    failed: *mut usize,
-) -> i32 {
-    count("node_lost");
-    own_turn(context, |state| {
-        if state.harbor.map(|(service, _)| service) != Some(context.handle) {
-            return STATUS_INVALID;
-        }
-        let count = state.fail_calls(reason, "", |callee| callee >> 24 == harbor);
-        // SAFETY: the caller's place.
-        unsafe { put(failed, count) };
         STATUS_OK
     })
 }

@@ -3,8 +3,8 @@
 
 use skynet_abi as abi;
 use skynet_abi::{
-    Context, STATUS_DEAD, STATUS_INVALID, STATUS_NOT_FOUND, STATUS_OK, STATUS_PENDING,
-    STATUS_UNSUPPORTED, Text,
+    Context, STATUS_DEAD, STATUS_EXISTS, STATUS_INVALID, STATUS_NOT_FOUND, STATUS_OK,
+    STATUS_PENDING, STATUS_UNSUPPORTED, Text,
 };
 
 use super::{create, find, lock, own_turn, put, put_text, string, with};
@@ -73,8 +73,12 @@ pub(super) unsafe extern "C" fn exit(context: Context, reason: u32, text: Text) 
 pub(super) unsafe extern "C" fn watch(context: Context, handle: u32) -> i32 {
     count("watch");
     with(context, STATUS_DEAD, |state| {
-        if state.is_alive(handle) {
-            state.watches.insert((context.handle, handle));
+        let own_form = state.own_form(handle);
+        if state.is_alive(own_form) {
+            state.watches.insert((context.handle, own_form));
+        } else if state.is_remote(handle) {
+            let text = "services of other nodes cannot be watched; their node can";
+            state.push_exit(context.handle, handle, Reason::UNSUPPORTED.0, text);
         } else {
             state.push_exit(context.handle, handle, Reason::DEAD.0, "");
         }
@@ -99,11 +103,13 @@ pub(super) unsafe extern "C" fn set_option(context: Context, option: u32, value:
             }
             STATUS_OK
         }
-        abi::OPTION_HARBOR => match u8::try_from(value) {
-            Ok(own) if own != 0 && state.harbor.is_none() => {
+        abi::OPTION_HARBOR => match (u8::try_from(value), state.harbor) {
+            (Ok(own @ 1..), None) => {
                 state.harbor = Some((context.handle, own));
                 STATUS_OK
             }
+            (Ok(own), Some(known)) if known == (context.handle, own) => STATUS_OK,
+            (_, Some((holder, _))) if holder != context.handle => STATUS_EXISTS,
             _ => STATUS_INVALID,
         },
         _ => STATUS_UNSUPPORTED,
