@@ -53,13 +53,13 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use skynet_abi::{
-    Context, SOCKET_ERROR, SOCKET_OPEN, SOCKET_OPTION_KEEPALIVE, SOCKET_OPTION_NODELAY,
-    SOCKET_OPTION_OUTPUT_LIMIT, SOCKET_OPTION_OUTPUT_POLICY,
+    Context, SOCKET_ERROR, SOCKET_OPEN, SOCKET_OPTION_DEAD_AFTER, SOCKET_OPTION_KEEPALIVE,
+    SOCKET_OPTION_NODELAY, SOCKET_OPTION_OUTPUT_LIMIT, SOCKET_OPTION_OUTPUT_POLICY,
 };
 
 use self::deadline::Deadlines;
 use self::entry::{Input, Kind, Phase, Socket};
-use self::os::{Interest, Selector};
+use self::os::{Interest, Selector, set_dead_after};
 use self::poll::Driver;
 use self::table::Table;
 use crate::resolver::{Address, Resolution, Resolver};
@@ -247,8 +247,18 @@ impl Sockets {
                 };
                 output.policy = Some(policy);
             }
+            SOCKET_OPTION_DEAD_AFTER => {
+                if socket.kind != Kind::Stream {
+                    let text = format!("socket option {option} is for connections");
+                    return Err(SocketError::invalid(text));
+                }
+                // Before it is connected there is nothing to set it on.
+                if let Some(fd) = &input.fd {
+                    set_dead_after(fd, value).map_err(SocketError::Failed)?;
+                }
+            }
             _ => {
-                let text = format!("{option} is no socket option (wanted: 1 to 4)");
+                let text = format!("{option} is no socket option (wanted: 1 to 5)");
                 return Err(SocketError::invalid(text));
             }
         }

@@ -262,6 +262,9 @@ extern "C" {
 #define SKYNET_SOCKET_OPTION_OUTPUT_LIMIT 3
 /* For socket_set: what happens at the cap, one of SKYNET_SOCKET_POLICY_*. */
 #define SKYNET_SOCKET_OPTION_OUTPUT_POLICY 4
+/* For socket_set: milliseconds after which a connection whose peer acknowledges nothing has failed, whether
+   something waits to be sent or not. 0 takes the system's own times. It does not notice a peer that is only stopped. */
+#define SKYNET_SOCKET_OPTION_DEAD_AFTER 5
 
 /* At the cap: warn, and go on queueing. */
 #define SKYNET_SOCKET_POLICY_WARN 0

@@ -40,6 +40,9 @@ pub const SOCKET_OPTION_KEEPALIVE: u32 = 2;
 pub const SOCKET_OPTION_OUTPUT_LIMIT: u32 = 3;
 /// For `socket_set`: what happens at the cap, one of `SOCKET_POLICY_*`.
 pub const SOCKET_OPTION_OUTPUT_POLICY: u32 = 4;
+/// For `socket_set`: milliseconds after which a connection whose peer acknowledges nothing has failed, whether
+/// something waits to be sent or not. 0 takes the system's own times. It does not notice a peer that is only stopped.
+pub const SOCKET_OPTION_DEAD_AFTER: u32 = 5;
 
 /// At the cap: warn, and go on queueing.
 pub const SOCKET_POLICY_WARN: u64 = 0;

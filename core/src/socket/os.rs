@@ -22,7 +22,7 @@ use linux as system;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
-pub(super) use system::{Ready, SEND_FLAGS, Selector, accept};
+pub(super) use system::{Ready, SEND_FLAGS, Selector, accept, set_dead_after};
 
 // Keys carry an id and the number of a connection attempt.
 const _: () = assert!(usize::BITS >= 64, "poller keys need 64 bits");

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use polling::{Event, PollMode, Poller};
-use socket2::SockAddr;
+use socket2::{SockAddr, TcpKeepalive};
 
 use super::{Interest, Occurrence};
 
@@ -31,6 +31,25 @@ pub(in crate::socket) fn accept(
     listener: &socket2::Socket,
 ) -> io::Result<(socket2::Socket, SockAddr)> {
     listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+}
+
+/// Has a connection fail when its peer has acknowledged nothing for so many milliseconds; 0: the system's own times.
+pub(in crate::socket) fn set_dead_after(
+    connection: &socket2::Socket,
+    milliseconds: u64,
+) -> io::Result<()> {
+    if milliseconds == 0 {
+        return connection.set_tcp_user_timeout(None);
+    }
+    let after = Duration::from_millis(milliseconds);
+    // What was sent is watched by the one, silence by the other, which counts in seconds.
+    let probe = (after / 3).max(Duration::from_secs(1));
+    let probes = TcpKeepalive::new()
+        .with_time(probe)
+        .with_interval(probe)
+        .with_retries(2);
+    connection.set_tcp_keepalive(&probes)?;
+    connection.set_tcp_user_timeout(Some(after))
 }
 
 pub(in crate::socket) struct Selector {

@@ -31,6 +31,18 @@ pub(in crate::socket) fn accept(
     Ok((connection, peer))
 }
 
+/// Has silence of the peer noticed after about so many milliseconds; 0: after the system's own times.
+pub(in crate::socket) fn set_dead_after(
+    connection: &socket2::Socket,
+    milliseconds: u64,
+) -> io::Result<()> {
+    if milliseconds == 0 {
+        return Ok(());
+    }
+    let probe = Duration::from_millis(milliseconds / 3).max(Duration::from_secs(1));
+    connection.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(probe))
+}
+
 pub(in crate::socket) struct Selector {
     poller: Poller,
 }

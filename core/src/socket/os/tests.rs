@@ -1,6 +1,6 @@
 //! Both ways of waiting do the same.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::{Interest, Occurrence};
@@ -8,7 +8,7 @@ use super::{Interest, Occurrence};
 macro_rules! selector_tests {
     ($system:ident) => {
         mod $system {
-            use super::super::$system::{Ready, Selector};
+            use super::super::$system::{Ready, Selector, set_dead_after};
             use super::*;
 
             fn wait(selector: &Selector, timeout: Option<Duration>) -> Vec<Occurrence> {
@@ -43,6 +43,16 @@ macro_rules! selector_tests {
                 assert_eq!(wait(&selector, None), [event(true, true)]);
                 selector.delete(&socket).unwrap();
                 assert_eq!(wait(&selector, Some(Duration::ZERO)), []);
+            }
+
+            #[test]
+            fn a_connection_can_be_watched() {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let connection = socket2::Socket::from(connection);
+                set_dead_after(&connection, 3000).unwrap();
+                assert!(connection.keepalive().unwrap());
+                set_dead_after(&connection, 0).unwrap();
             }
 
             #[test]

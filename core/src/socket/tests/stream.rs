@@ -344,7 +344,9 @@ fn options_are_set_and_checked() {
     check(skynet_abi::SOCKET_OPTION_OUTPUT_LIMIT, u64::MAX, true);
     check(skynet_abi::SOCKET_OPTION_OUTPUT_POLICY, 3, false);
     check(0, 0, false);
-    check(5, 0, false);
+    check(skynet_abi::SOCKET_OPTION_DEAD_AFTER, 3000, true);
+    check(skynet_abi::SOCKET_OPTION_DEAD_AFTER, 0, true);
+    check(6, 0, false);
 }
 
 #[test]
