@@ -7,7 +7,8 @@
 //!    `gate.port`), keeping file and line of each setting;
 //! 3. `keys` is the table of the keys that the node itself reads: it turns their `value`s into
 //!    the fields of [`Config`], or refuses them;
-//! 4. `typo` compares the other keys with the known ones: a near miss becomes a [`Warning`].
+//! 4. `typo` compares the other keys with the known ones: a near miss becomes a [`Warning`];
+//! 5. `harbor` finds contradictions in the settings of a harbor network, and reads its secret.
 //!
 //! Whatever its type in the file, a setting is also text in [`Config::settings`], which becomes the
 //! node's environment: what services read with GETENV.
@@ -18,6 +19,7 @@
 mod error;
 mod expand;
 mod file;
+pub(crate) mod harbor;
 mod keys;
 mod typo;
 mod value;
@@ -31,6 +33,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -38,6 +41,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 pub use error::{ConfigError, Place, Warning};
+pub use harbor::{HarborId, HarborListen, QueuePolicy, Secret};
 
 use file::Sources;
 
@@ -71,32 +75,6 @@ impl OutputPolicy {
 impl fmt::Display for OutputPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// A node's id in its harbor network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HarborId {
-    /// This one; 0 is a single node.
-    Fixed(u8),
-    /// Whichever the network's master gives.
-    Auto,
-}
-
-impl HarborId {
-    /// Whether the node is in no network.
-    #[must_use]
-    pub const fn is_single(self) -> bool {
-        matches!(self, Self::Fixed(0))
-    }
-}
-
-impl fmt::Display for HarborId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(id) => id.fmt(f),
-            Self::Auto => f.write_str("auto"),
-        }
     }
 }
 
@@ -134,12 +112,35 @@ pub struct Config {
     pub daemon: Option<PathBuf>,
     /// Whether the processor time of services is measured.
     pub profile: bool,
-    /// The address on which this node listens for other nodes of its harbor network.
+    /// The address on which this node listens for other nodes of its harbor network. A file in which
+    /// `harbor` is not 0 and this is not set has it filled in: any port, for this machine only.
     pub address: Option<String>,
-    /// The address of the harbor network's master.
+    /// The address of the harbor network's master. A file in which `harbor` is not 0 and this is not set has it filled
+    /// in: `standalone`.
     pub master: Option<String>,
     /// The address on which this node serves as master. `None`: it does not.
     pub standalone: Option<String>,
+    /// How long messages wait for a node or a global name that may still come.
+    pub harbor_wait: Duration,
+    /// How long the node may take to join its network when it starts.
+    pub harbor_join: Duration,
+    /// How long another node may be silent before it is lost.
+    pub harbor_heartbeat: Duration,
+    /// How long the node listens for others.
+    pub harbor_listen: HarborListen,
+    /// How many messages may wait for one other node before [`Config::harbor_queue_policy`] acts.
+    pub harbor_queue: usize,
+    /// How many bytes of messages may.
+    pub harbor_queue_bytes: usize,
+    /// What happens to further ones.
+    pub harbor_queue_policy: QueuePolicy,
+    /// How many connections that have proven nothing yet the node takes at once, as master and otherwise.
+    pub harbor_unproven: usize,
+    /// What the network's nodes prove to each other that they know. `None`: they prove nothing. It is in no
+    /// [setting](Config::settings), but services read it with GETENV like those.
+    pub harbor_secret: Option<Secret>,
+    /// The file that it was read from, unless it stands in the configuration itself.
+    pub harbor_secret_file: Option<PathBuf>,
     /// The cluster's file of node names and addresses.
     pub cluster: Option<String>,
     /// The folder of the node's run-time files, such as its control socket.
@@ -160,7 +161,7 @@ pub struct Config {
     pub socket_output_policy: OutputPolicy,
     /// How many sockets may be open at once.
     pub max_sockets: usize,
-    /// All settings as text, by key: those of the fields above (optional ones only when set), and
+    /// All settings as text, by key: those of the fields above (optional ones only when set, secrets never), and
     /// every other key of the file. This is what GETENV answers with when the node starts.
     pub settings: BTreeMap<String, String>,
 }
@@ -204,6 +205,7 @@ impl Config {
         let process = Sources {
             lookup: &|name| std::env::var_os(name),
             read: &|file| fs::read_to_string(file),
+            secret: &read_secret,
         };
         Self::parse_with(path.as_ref(), text, process)
     }
@@ -219,9 +221,11 @@ impl Config {
                 }
             }
         }
+        harbor::fill_in(&mut config);
+        harbor::read_secret(&mut config, &contents.entries, sources)?;
         config.write_back();
         let mut warnings = typo::warnings(&contents.entries);
-        warnings.extend(unused_in_a_single_node(&config, &contents.entries));
+        warnings.extend(harbor::warnings(&config, &contents.entries));
         warnings.extend(silent_daemon(&config, &contents.entries));
         Ok(Loaded {
             config,
@@ -232,7 +236,7 @@ impl Config {
 
     /// Writes the fields back into [`Config::settings`], so that both say the same.
     pub fn write_back(&mut self) {
-        for key in keys::KEYS {
+        for key in keys::all() {
             match key.text(self) {
                 Some(text) => self.settings.insert(key.name.to_owned(), text),
                 None => self.settings.remove(key.name),
@@ -258,6 +262,16 @@ impl Config {
             address: None,
             master: None,
             standalone: None,
+            harbor_wait: Duration::from_secs(5),
+            harbor_join: Duration::from_secs(30),
+            harbor_heartbeat: Duration::from_secs(3),
+            harbor_listen: HarborListen::Always,
+            harbor_queue: 65536,
+            harbor_queue_bytes: 64 << 20,
+            harbor_queue_policy: QueuePolicy::Error,
+            harbor_unproven: 64,
+            harbor_secret: None,
+            harbor_secret_file: None,
             cluster: None,
             rundir: Path::new("run").join(name),
             endless_limit: Duration::from_secs(5),
@@ -282,6 +296,14 @@ impl Default for Config {
     }
 }
 
+/// The contents of a file that holds a secret; of one that is far too long, the beginning.
+fn read_secret(file: &Path) -> io::Result<String> {
+    let most = harbor::SECRET_MOST as u64 + 3;
+    let mut text = String::new();
+    fs::File::open(file)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// The name of a node that its file does not name: the file's stem.
 fn stem(path: &Path) -> String {
     let stem = path
@@ -300,23 +322,6 @@ fn processors() -> usize {
     thread::available_parallelism()
         .map_or(1, usize::from)
         .min(*keys::THREADS.end() as usize)
-}
-
-/// Settings of a harbor network in a node that is in none. Skynet's `harbor` defaults to 1 and ours
-/// to 0, so this is what a file carried over from there looks like.
-fn unused_in_a_single_node(config: &Config, entries: &file::Entries) -> Vec<Warning> {
-    if !config.harbor.is_single() {
-        return Vec::new();
-    }
-    ["address", "master", "standalone"]
-        .into_iter()
-        .filter(|key| config.settings.contains_key(*key))
-        .filter_map(|key| entries.get(key).map(|entry| (key, entry)))
-        .map(|(key, entry)| Warning {
-            place: entry.place.clone(),
-            text: format!("{key} is not used: harbor is 0, a single node"),
-        })
-        .collect()
 }
 
 /// A node in the background whose log goes to standard output, which it does not have there.

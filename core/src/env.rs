@@ -10,10 +10,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::config::harbor::SECRET;
+
 /// Settings by key. Any thread may use it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Environment {
     settings: RwLock<BTreeMap<String, Arc<str>>>,
+}
+
+/// Without values: some of them are secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_set().entries(settings.keys()).finish()
+    }
 }
 
 /// Why a setting could not be added.
@@ -24,7 +34,7 @@ pub enum SetError {
     Exists {
         /// The key.
         key: String,
-        /// The value that it has.
+        /// The value that it has; of `harbor_secret`, nothing.
         value: Arc<str>,
     },
     /// No key can be called this: it is empty, or has white space or a character 0 in it.
@@ -43,6 +53,9 @@ impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists { key, value } => {
+                if key == SECRET {
+                    return write!(f, "cannot set {key}: it is set already");
+                }
                 write!(
                     f,
                     "cannot set {key}: it is {value:?} already, and keys are set only once"
@@ -107,9 +120,14 @@ impl Environment {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = settings.get(key) {
+            let value = if key == SECRET {
+                Arc::from("")
+            } else {
+                Arc::clone(old)
+            };
             return Err(SetError::Exists {
                 key: key.to_owned(),
-                value: Arc::clone(old),
+                value,
             });
         }
         settings.insert(key.to_owned(), Arc::from(value));

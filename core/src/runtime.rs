@@ -13,6 +13,7 @@ use skynet_abi::KIND_SYSTEM;
 
 use crate::buffer::Letter;
 use crate::clock;
+use crate::config::harbor::SECRET;
 use crate::config::{Config, OutputPolicy};
 use crate::crash;
 use crate::env::Environment;
@@ -191,7 +192,7 @@ pub(crate) fn build(config: Config) -> Result<&'static Node, StartError> {
         .ok_or_else(io::Error::last_os_error)
         .map_err(system("make room for the handle table"))?;
     Ok(node::install(Node {
-        environment: Environment::new(&config.settings),
+        environment: environment(&config),
         registry,
         names: Names::default(),
         scheduler: Scheduler::new(config.thread + config.extra_workers),
@@ -207,6 +208,16 @@ pub(crate) fn build(config: Config) -> Result<&'static Node, StartError> {
         stop: Stop::default(),
         config,
     }))
+}
+
+/// The settings, and what is not among them because they are shown.
+fn environment(config: &Config) -> Environment {
+    let environment = Environment::new(&config.settings);
+    if let Some(secret) = &config.harbor_secret {
+        // A secret is text without a character 0, and nobody else has set the key.
+        let _ = environment.set(SECRET, secret.expose());
+    }
+    environment
 }
 
 fn socket_settings(config: &Config) -> SocketSettings {

@@ -38,6 +38,8 @@ pub(super) struct Sources<'a> {
     pub(super) lookup: Lookup<'a>,
     /// Reads a file.
     pub(super) read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Reads a file with a secret, or as much of it as can be one.
+    pub(super) secret: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
 /// What a file and its includes say.
@@ -191,7 +193,7 @@ impl Source<'_> {
         ConfigError::Value {
             place: self.place(offset),
             key: key.to_owned(),
-            found,
+            found: keys::shown(key, || found),
             wanted,
         }
     }

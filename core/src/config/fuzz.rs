@@ -18,14 +18,14 @@ pub fn config(
     variables: &BTreeMap<String, OsString>,
     files: &BTreeMap<PathBuf, String>,
 ) -> Result<Loaded, ConfigError> {
+    let read = |file: &Path| {
+        let text = files.get(file).cloned();
+        text.ok_or_else(|| io::ErrorKind::NotFound.into())
+    };
     let sources = Sources {
         lookup: &|name| variables.get(name).cloned(),
-        read: &|file| {
-            files
-                .get(file)
-                .cloned()
-                .ok_or_else(|| io::ErrorKind::NotFound.into())
-        },
+        read: &read,
+        secret: &read,
     };
     Config::parse_with(path, text, sources)
 }

@@ -1,5 +1,7 @@
 //! The keys that the node itself reads: what each allows, and the field it fills.
 
+mod harbor;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,12 +10,12 @@ use log::LevelFilter;
 
 use super::error::ConfigError;
 use super::file::Entry;
+use super::harbor::SECRET;
 use super::value::Value;
-use super::{Config, HarborId, OutputPolicy};
+use super::{Config, OutputPolicy};
 
 /// How many workers a node may have.
 pub(super) const THREADS: RangeInclusive<u64> = 1..=1024;
-const HARBORS: RangeInclusive<u64> = 0..=255;
 const EXTRA_WORKERS: RangeInclusive<u64> = 0..=1024;
 const MAILBOX: RangeInclusive<u64> = 0..=u32::MAX as u64;
 const SOCKETS: RangeInclusive<u64> = 1..=0x00ff_ffff;
@@ -39,7 +41,7 @@ impl Key {
         (self.read)(config, &entry.value).ok_or_else(|| ConfigError::Value {
             place: entry.place.clone(),
             key: self.name.to_owned(),
-            found: entry.value.found(),
+            found: shown(self.name, || entry.value.found()),
             wanted: self.wanted,
         })
     }
@@ -50,14 +52,33 @@ impl Key {
     }
 }
 
+/// Every key that the node reads.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(harbor::KEYS)
+}
+
 /// The key of this name, when the node reads it.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
+    all().find(|key| key.name == name)
+}
+
+/// The keys of a harbor network but for its id: those that mean nothing in a single node.
+pub(super) fn of_networks() -> impl Iterator<Item = &'static Key> {
+    harbor::KEYS.iter().filter(|key| key.name != "harbor")
+}
+
+/// What an error shows of a value.
+pub(super) fn shown(key: &str, found: impl FnOnce() -> String) -> String {
+    if key == SECRET {
+        "something that is not shown".to_owned()
+    } else {
+        found()
+    }
 }
 
 /// The names of all keys that mean something to a node or to a service that comes from Skynet.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    KEYS.iter()
+    all()
         .map(|key| key.name)
         .chain(["include"])
         .chain(SERVICE_KEYS.iter().copied())
@@ -78,8 +99,8 @@ const SERVICE_KEYS: &[&str] = &[
     "keyfile",
 ];
 
-/// Every key that the node reads, by topic.
-pub(super) static KEYS: &[Key] = &[
+/// Those of the node itself, by topic.
+static KEYS: &[Key] = &[
     Key {
         name: "name",
         wanted: "a text without '/' and control characters",
@@ -103,15 +124,6 @@ pub(super) static KEYS: &[Key] = &[
             Some(())
         },
         text: |config| Some(config.cpath.join(";")),
-    },
-    Key {
-        name: "harbor",
-        wanted: "\"auto\", or an integer from 0 to 255",
-        read: |config, value| {
-            config.harbor = harbor(value)?;
-            Some(())
-        },
-        text: |config| Some(config.harbor.to_string()),
     },
     Key {
         name: "bootstrap",
@@ -250,24 +262,6 @@ pub(super) static KEYS: &[Key] = &[
         text: |config| Some(config.socket_output_policy.to_string()),
     },
     Key {
-        name: "address",
-        wanted: "a text such as \"127.0.0.1:2526\"",
-        read: |config, value| optional(&mut config.address, value),
-        text: |config| config.address.clone(),
-    },
-    Key {
-        name: "master",
-        wanted: "a text such as \"127.0.0.1:2013\"",
-        read: |config, value| optional(&mut config.master, value),
-        text: |config| config.master.clone(),
-    },
-    Key {
-        name: "standalone",
-        wanted: "a text such as \"0.0.0.0:2013\"",
-        read: |config, value| optional(&mut config.standalone, value),
-        text: |config| config.standalone.clone(),
-    },
-    Key {
         name: "cluster",
         wanted: "the name of a file",
         read: |config, value| optional(&mut config.cluster, value),
@@ -278,14 +272,6 @@ pub(super) static KEYS: &[Key] = &[
 /// Whether a node may be called this.
 pub(super) fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && !text.contains(|c: char| c == '/' || c.is_control())
-}
-
-fn harbor(value: &Value) -> Option<HarborId> {
-    if value.text() == Some("auto") {
-        return Some(HarborId::Auto);
-    }
-    let id = u8::try_from(value.integer(&HARBORS)?).ok()?;
-    Some(HarborId::Fixed(id))
 }
 
 fn integer(field: &mut usize, value: &Value, range: &RangeInclusive<u64>) -> Option<()> {

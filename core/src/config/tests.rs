@@ -1,5 +1,6 @@
 //! Tests of the configuration: text in, fields, settings, warnings or a refusal out.
 
+mod harbor;
 mod includes;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::{Config, HarborId, Loaded, OutputPolicy, keys, typo};
+use super::{
+    Config, HarborId, HarborListen, Loaded, OutputPolicy, QueuePolicy, Secret, keys, typo,
+};
 
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 
@@ -87,6 +90,14 @@ fn a_bare_node_is_single_and_has_all_defaults() {
         ("endless_limit", "5"),
         ("extra_workers", "4"),
         ("harbor", "0"),
+        ("harbor_heartbeat", "3"),
+        ("harbor_join", "30"),
+        ("harbor_listen", "always"),
+        ("harbor_queue", "65536"),
+        ("harbor_queue_bytes", "67108864"),
+        ("harbor_queue_policy", "error"),
+        ("harbor_unproven", "64"),
+        ("harbor_wait", "5"),
         ("loglevel", "info"),
         ("logservice", "logger"),
         ("mailbox_limit", "0"),
@@ -138,6 +149,15 @@ fn every_key_fills_its_field() {
             address = "127.0.0.1:2526"
             master = "127.0.0.1:2013"
             standalone = "0.0.0.0:2013"
+            harbor_wait = 0
+            harbor_join = 1.5
+            harbor_heartbeat = 0.5
+            harbor_listen = "startup"
+            harbor_queue = 100
+            harbor_queue_bytes = "1M"
+            harbor_queue_policy = "drop-oldest"
+            harbor_unproven = 8
+            harbor_secret = "correct horse battery"
             cluster = "nodes.toml"
             rundir = "/var/run/lobby"
             endless_limit = 0.25
@@ -170,6 +190,16 @@ fn every_key_fills_its_field() {
         address: text("127.0.0.1:2526"),
         master: text("127.0.0.1:2013"),
         standalone: text("0.0.0.0:2013"),
+        harbor_wait: Duration::ZERO,
+        harbor_join: Duration::from_millis(1500),
+        harbor_heartbeat: Duration::from_millis(500),
+        harbor_listen: HarborListen::Startup,
+        harbor_queue: 100,
+        harbor_queue_bytes: 1 << 20,
+        harbor_queue_policy: QueuePolicy::DropOldest,
+        harbor_unproven: 8,
+        harbor_secret: Secret::new("correct horse battery"),
+        harbor_secret_file: None,
         cluster: text("nodes.toml"),
         rundir: "/var/run/lobby".into(),
         endless_limit: Duration::from_millis(250),
@@ -184,9 +214,10 @@ fn every_key_fills_its_field() {
     };
     expected.write_back();
     assert_eq!(loaded.config, expected);
-    // Every known key, and nothing else.
+    // Every known key but for the secret and its file, and nothing else.
     let known: Vec<_> = expected.settings.keys().map(String::as_str).collect();
-    let mut keys: Vec<_> = keys::KEYS.iter().map(|key| key.name).collect();
+    let mut keys: Vec<_> = keys::all().map(|key| key.name).collect();
+    keys.retain(|name| !name.starts_with("harbor_secret"));
     keys.sort_unstable();
     assert_eq!(known, keys);
 }
@@ -420,7 +451,7 @@ fn text_that_is_not_toml_is_refused_with_its_line() {
 
 #[test]
 fn the_allowed_ranges_are_what_errors_say() {
-    for key in keys::KEYS {
+    for key in keys::all() {
         let Some((_, range)) = key.wanted.split_once("from ") else {
             continue;
         };
@@ -471,6 +502,9 @@ fn misspelt_keys_are_warned_about_and_kept() {
         ("bootstap", Some("bootstrap")),
         ("mailboxlimit", Some("mailbox_limit")),
         ("harbour", Some("harbor")),
+        ("harbor_secert", Some("harbor_secret")),
+        ("harbor_heart_beat", Some("harbor_heartbeat")),
+        ("harbor_queue_limit", None),
         ("includes", Some("include")),
         ("lau_path", Some("lua_path")),
         ("cpaths", Some("cpath")),
@@ -486,23 +520,6 @@ fn misspelt_keys_are_warned_about_and_kept() {
     ] {
         assert_eq!(typo::nearest(key), expected, "{key}");
     }
-}
-
-#[test]
-fn harbor_settings_of_a_single_node_are_warned_about() {
-    let loaded = load("address = \"127.0.0.1:2526\"\nmaster = \"\"\nstandalone = \"0.0.0.0:2013\"");
-    let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        warnings,
-        [
-            "chat.toml:1: address is not used: harbor is 0, a single node",
-            "chat.toml:3: standalone is not used: harbor is 0, a single node",
-        ]
-    );
-    assert_eq!(
-        load("harbor = 1\naddress = \"127.0.0.1:2526\"").warnings,
-        []
-    );
 }
 
 #[test]
@@ -526,7 +543,7 @@ fn a_long_value_is_shortened_in_errors() {
 
 #[test]
 fn the_reference_has_every_key() {
-    for key in keys::KEYS {
+    for key in keys::all() {
         let row = format!("| `{}` |", key.name);
         assert!(
             REFERENCE.contains(&row),

@@ -26,6 +26,23 @@ fn settings_of_the_configuration_can_be_read() {
 }
 
 #[test]
+fn a_secret_is_shown_nowhere() {
+    let environment = environment();
+    environment.set("harbor_secret", "knock knock").unwrap();
+    let refused = environment.set("harbor_secret", "x").unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "cannot set harbor_secret: it is set already"
+    );
+    assert!(!format!("{refused:?} {environment:?}").contains("knock"));
+    assert_eq!(
+        environment.get("harbor_secret").as_deref(),
+        Some("knock knock"),
+        "but to services"
+    );
+}
+
+#[test]
 fn a_key_is_set_only_once() {
     let environment = environment();
     let exists = |key: &str, value: &str| {

@@ -4,8 +4,8 @@
 use std::ptr;
 
 use skynet_abi::{
-    FLAG_BY_NAME, FLAG_CALL, FLAG_OWNED, FLAG_REDIRECTED, FLAG_REPLY, FLAG_SHARED, Message,
-    NAME_SIZE, OPTION_HARBOR, STATUS_OK, SocketPart,
+    FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_OWNED, FLAG_REDIRECTED, FLAG_REPLY, FLAG_SHARED,
+    Message, NAME_SIZE, OPTION_HARBOR, STATUS_OK, SocketPart,
 };
 use skynet_core::fuzz::HARBOR;
 
@@ -68,7 +68,7 @@ fn check_received(message: &Message) {
     }
     assert!(name.is_empty() || name.len() == NAME_SIZE);
     assert_eq!(message.flags & FLAG_BY_NAME != 0, !name.is_empty());
-    assert_eq!(message.flags & FLAG_OWNED, 0);
+    assert_eq!(message.flags & (FLAG_OWNED | FLAG_FOREIGN), 0);
 }
 
 /// What payloads are made of.
@@ -105,6 +105,7 @@ fn message(plugin: Plugin, input: &mut Input<'_>, name: &[u8]) -> Message {
         FLAG_BY_NAME,
         FLAG_REDIRECTED,
         FLAG_OWNED,
+        FLAG_FOREIGN,
     ];
     let flags = (0..input.below(4)).fold(0, |all, _| all | flags[input.below(flags.len())]);
     Message {

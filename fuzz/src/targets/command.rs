@@ -43,7 +43,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 /// ABORT is not among them: it stops the node, and a process has one. `LOGON` needs a folder that this node has not.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "TIMEOUT",
     "REG",
     "QUERY",
@@ -67,6 +67,7 @@ const NAMES: [&str; 23] = [
     "READY",
     "NOW",
     "FLY",
+    "HARBOR",
 ];
 
 fn run(bytes: &[u8]) {
@@ -107,7 +108,7 @@ fn check(plugin: Plugin, name: &str, parameter: &str) {
     assert!(known.contains(&status), "{name} {parameter:?}: {status}");
     assert_eq!(
         status == STATUS_UNSUPPORTED,
-        !NAMES[..22].contains(&name),
+        name == "FLY" || !NAMES.contains(&name),
         "{name}"
     );
     let text = answer.as_deref().unwrap_or_default();
@@ -151,6 +152,7 @@ fn check(plugin: Plugin, name: &str, parameter: &str) {
             assert_eq!(found.as_deref(), Some(value));
         }
         "STARTTIME" | "NOW" => assert!(text.parse::<u64>().is_ok(), "{text}"),
+        "HARBOR" => assert_eq!(text, fuzz::HARBOR.to_string()),
         "STAT" if parameter == "mqlen" => assert!(text.parse::<u32>().is_ok(), "{text}"),
         "LOGLEVEL" => {
             let levels = ["off", "error", "warn", "info", "debug", "trace"];
@@ -213,6 +215,8 @@ fn seeds() -> Vec<Vec<u8>> {
             ("LIST", ""),
             ("SOCKETS", ""),
             ("NODE", ""),
+            ("HARBOR", ""),
+            ("KILL", ":02000001"),
             ("LOGLEVEL", "trace"),
             ("LOGLEVEL", ""),
             ("LOGSERVICE", ""),

@@ -158,6 +158,8 @@ impl Plugin {
             12 => call!(self, ready(context)),
             13 => call!(self, blocking_begin(context)),
             14 => call!(self, blocking_end(context)),
+            15 => call!(self, call_moved(context, word, b as i32, (b >> 32) as u32)),
+            16 => call!(self, peer_state(context, word, b as u32)),
             _ => {
                 // A token of another life, or of nobody.
                 let other = Context {
@@ -173,7 +175,7 @@ impl Plugin {
     }
 
     /// How many of [`numbers`](Self::numbers) there are.
-    pub(super) const NUMBERS: usize = 16;
+    pub(super) const NUMBERS: usize = 18;
 
     fn timer(self, delay: u64, value: u64) -> i32 {
         let mut timer = 0;
