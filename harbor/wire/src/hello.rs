@@ -158,11 +158,15 @@ pub(crate) enum Greeting<'a> {
 }
 
 impl<'a> Greeting<'a> {
-    /// Whether a stock frame is one.
+    /// Whether a stock frame with this cookie can be one: a quick look.
     #[inline]
-    pub(crate) fn is(cookie: &Cookie, body: &[u8]) -> bool {
+    pub(crate) fn may_be(cookie: &Cookie) -> bool {
         cookie.session == SESSION
-            && *cookie == greeting_cookie(node(cookie))
+    }
+
+    /// Whether a stock frame is one.
+    pub(crate) fn is(cookie: &Cookie, body: &[u8]) -> bool {
+        *cookie == greeting_cookie(node(cookie))
             && (body.starts_with(&HELLO_MAGIC) || body.starts_with(&GO_MAGIC))
     }
 

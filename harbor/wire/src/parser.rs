@@ -158,11 +158,10 @@ impl<B: Sink> Parser<B> {
             let header = u32::from_be_bytes(*header);
             if let Some((frame, rest)) = rest.split_at_checked(header as usize & MAX_FRAME) {
                 *chunk = rest;
-                let shape = Shape::read(self.format, self.max_frame, header);
-                return match shape.and_then(|shape| shape.whole(frame)) {
-                    Ok(frame) => Ok(Some(frame)),
-                    Err(error) => Err(refuse(&mut self.state, &mut self.refused, error)),
-                };
+                if let Some(data) = self.plain(Flags((header >> 24) as u8), frame) {
+                    return Ok(Some(Frame::Data(data)));
+                }
+                return self.next_whole(header, frame);
             }
         }
         self.next_torn(chunk)
@@ -174,6 +173,37 @@ impl<B: Sink> Parser<B> {
         match self.state {
             State::Fresh | State::Returned => 0,
             State::Torn => self.torn.len(),
+        }
+    }
+
+    /// A whole frame that is a message with nothing special, as most are.
+    #[inline]
+    fn plain<'c>(&self, flags: Flags, frame: &'c [u8]) -> Option<Data<'c, B>> {
+        let (body, cookie) = frame.split_last_chunk::<COOKIE>()?;
+        let cookie = Cookie::read(cookie);
+        let plain = match self.format {
+            Format::Stock => flags == Flags::NONE && !Greeting::may_be(&cookie),
+            Format::Extended => flags.without(Flags::CALL | Flags::REDIRECTED) == Flags::NONE,
+        };
+        (plain && frame.len() <= self.max_frame).then_some(Data {
+            flags,
+            extra: None,
+            fragment: None,
+            cookie,
+            body: Body::Chunk(body),
+        })
+    }
+
+    /// A whole frame of any kind.
+    fn next_whole<'c>(
+        &mut self,
+        header: u32,
+        frame: &'c [u8],
+    ) -> Result<Option<Frame<'c, B>>, FrameError> {
+        let shape = Shape::read(self.format, self.max_frame, header);
+        match shape.and_then(|shape| shape.whole(frame)) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(error) => Err(refuse(&mut self.state, &mut self.refused, error)),
         }
     }
 
