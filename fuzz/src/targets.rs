@@ -9,6 +9,8 @@ mod control;
 mod cpath;
 mod framing;
 mod gate;
+mod harbor;
+mod link;
 mod log_line;
 mod node;
 mod plugin_file;
@@ -37,6 +39,8 @@ pub const TARGETS: &[Target] = &[
     chat::TARGET,
     requests::TARGET,
     log_line::TARGET,
+    harbor::TARGET,
+    link::TARGET,
 ];
 
 /// The target of this name.

@@ -305,6 +305,18 @@ fn a_fragment_lies_within_its_message() {
 }
 
 #[test]
+fn a_whole_frame_is_measured_too() {
+    let frame = message(Flags::NONE, None, None, b"hi").stock();
+    for format in [Format::Stock, Format::Extended] {
+        let error = FrameError::TooLong {
+            found: 14,
+            limit: 13,
+        };
+        check(format, 13, &frame, &[], Some(error));
+    }
+}
+
+#[test]
 fn an_error_stays() {
     let mut parser = Parser::<Vec<u8>>::new(Format::Stock, 100);
     let error = Err(FrameError::FirstByte(1));

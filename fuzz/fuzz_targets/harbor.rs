@@ -1,0 +1,4 @@
+//! `harbor` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("harbor");

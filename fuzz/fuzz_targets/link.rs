@@ -1,0 +1,4 @@
+//! `link` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("link");
