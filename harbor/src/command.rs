@@ -100,8 +100,6 @@ impl Harbor {
         if id == 0 || id == self.my_id() {
             return log::warn!("the master tells of node {id}, which cannot be another one");
         }
-        let now = cx.now();
-        let until = now + self.settings.wait;
         let is_new_life = self
             .peers
             .get(id)
@@ -109,19 +107,20 @@ impl Harbor {
         if is_new_life {
             self.left(cx, id, "it has come back as another life");
         }
-        let peer = self.peer(id, until);
+        let wait = self.settings.wait;
+        let peer = self.await_peer(cx, id);
         peer.told = node.epoch;
         peer.dials = node.dials;
         peer.address = node.address.to_owned();
         if node.kind != Kind::Unknown || !peer.is_up() {
             peer.kind = node.kind;
         }
-        if peer.is_up() || matches!(peer.state, State::Cut { .. }) {
+        if peer.is_up() || matches!(peer.state, State::Cut) {
             return;
         }
-        peer.set_state(State::Joining { until });
+        peer.set_state(State::Joining);
         peer.dial_at_once();
-        Timer::Deadline(id, peer.generation).set(cx, until.saturating_sub(now));
+        Timer::Deadline(id, peer.generation).set(cx, wait);
         self.admit(cx, id, PeerState::Open);
         if node.dials {
             self.dial(cx, id, Role::Dialer);
@@ -194,9 +193,9 @@ struct Told<'a> {
 
 fn describe(peer: &Peer) -> Value {
     let state = match peer.state {
-        State::Joining { .. } => "joining",
+        State::Joining => "joining",
         State::Up => "up",
-        State::Cut { .. } => "cut",
+        State::Cut => "cut",
         State::Lost => "lost",
     };
     let number = |number: u64| Value::Integer(number.cast_signed());

@@ -241,7 +241,7 @@ impl Harbor {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
-        if matches!(peer.state, State::Cut { .. }) && is_refused(text) {
+        if matches!(peer.state, State::Cut) && is_refused(text) {
             self.lose(cx, id, "its process has ended");
         }
     }
@@ -299,7 +299,7 @@ impl Harbor {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
-        let may_come = peer.kind != Kind::Unmodified || matches!(peer.state, State::Joining { .. });
+        let may_come = peer.kind != Kind::Unmodified || matches!(peer.state, State::Joining);
         if peer.dials && peer.link.is_none() && may_come {
             let pause = peer.next_pause();
             Timer::Dial(id, peer.generation).set(cx, pause);

@@ -83,9 +83,7 @@ impl Harbor {
                 }
             }
         }
-        let now = cx.now();
-        let until = now + self.settings.wait;
-        let kind = self.peer(id, until).kind;
+        let kind = self.await_peer(cx, id).kind;
         if connection.role == Role::Acceptor {
             self.write(cx, socket, &[self.my_id()]);
         }

@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::names::Names;
 use crate::peer::{Peer, Peers};
 use crate::settings::Settings;
+use crate::timer::Timer;
 
 /// Carries messages between nodes.
 #[derive(Debug)]
@@ -139,9 +140,12 @@ impl Harbor {
         handle
     }
 
-    /// The peer with this id, which may still come until `until` if it is not known.
-    pub(crate) fn peer(&mut self, id: u8, until: Duration) -> &mut Peer {
-        let heartbeat = self.settings.heartbeat;
-        self.peers.get_or(id, || Peer::new(id, heartbeat, until))
+    /// The node with this id. One that is not known may still come: what is for it waits, but not for ever.
+    pub(crate) fn await_peer(&mut self, cx: &Context, id: u8) -> &mut Peer {
+        let (heartbeat, wait) = (self.settings.heartbeat, self.settings.wait);
+        self.peers.get_or(id, || {
+            Timer::Deadline(id, 0).set(cx, wait);
+            Peer::new(id, heartbeat)
+        })
     }
 }

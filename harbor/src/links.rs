@@ -164,7 +164,6 @@ impl Harbor {
 
     /// The proven connection of a peer has ended. It may be replaced.
     pub(crate) fn cut(&mut self, cx: &Context, id: u8, why: &str) {
-        let now = cx.now();
         let Some(peer) = self.peers.get(id) else {
             return;
         };
@@ -177,8 +176,7 @@ impl Harbor {
         if peer.kind != Kind::Ours || !is_reachable {
             return self.lose(cx, id, why);
         }
-        let until = now + peer.heartbeat;
-        peer.set_state(State::Cut { until });
+        peer.set_state(State::Cut);
         peer.dial_at_once();
         Timer::Deadline(id, peer.generation).set(cx, peer.heartbeat);
         log::info!("the link to node {id} is cut: {why}");
@@ -199,8 +197,8 @@ impl Harbor {
             return;
         }
         match peer.state {
-            State::Cut { .. } => self.lose(cx, id, "it does not come back"),
-            State::Joining { .. } => self.lose(cx, id, "it has not come"),
+            State::Cut => self.lose(cx, id, "it does not come back"),
+            State::Joining => self.lose(cx, id, "it has not come"),
             State::Up | State::Lost => {}
         }
     }
@@ -213,7 +211,7 @@ impl Harbor {
         if peer.state == State::Lost {
             return;
         }
-        let was_linked = !matches!(peer.state, State::Joining { .. });
+        let was_linked = !matches!(peer.state, State::Joining);
         peer.set_state(State::Lost);
         let items = peer.outbox.give_up_waiting();
         let unacked = peer.outbox.unacked();
@@ -322,14 +320,21 @@ impl Harbor {
 
     /// This node ends: the others need not wait for it.
     pub(crate) fn say_goodbye(&mut self, cx: &Context) {
-        for peer in self.peers.iter() {
-            if peer.is_up() && peer.kind == Kind::Ours {
-                peer.control(Control::Goodbye);
-            }
-        }
-        let up: Vec<u8> = self.peers.iter().map(|peer| peer.id).collect();
-        for id in up {
+        let linked: Vec<u8> = self
+            .peers
+            .iter()
+            .filter(|peer| peer.is_up())
+            .map(|peer| peer.id)
+            .collect();
+        for id in linked {
+            // Control frames go first, and nothing follows this one.
             self.flush_peer(cx, id);
+            if let Some(peer) = self.peers.get(id)
+                && peer.kind == Kind::Ours
+            {
+                peer.control(Control::Goodbye);
+                self.flush_peer(cx, id);
+            }
         }
     }
 }

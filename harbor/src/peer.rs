@@ -58,12 +58,12 @@ impl Kind {
 /// Whether messages can be sent to a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
-    /// It may come until then: messages wait.
-    Joining { until: Duration },
+    /// It may still come: messages wait.
+    Joining,
     /// There is a proven connection.
     Up,
-    /// The connection was cut; it may come back until then: messages wait.
-    Cut { until: Duration },
+    /// The connection was cut, and may come back: messages wait.
+    Cut,
     /// It does not answer, or nobody has this id: messages are refused.
     Lost,
 }
@@ -132,7 +132,7 @@ pub(crate) struct Counts {
 }
 
 impl Peer {
-    pub(crate) fn new(id: u8, heartbeat: Duration, until: Duration) -> Self {
+    pub(crate) fn new(id: u8, heartbeat: Duration) -> Self {
         Self {
             id,
             address: String::new(),
@@ -142,7 +142,7 @@ impl Peer {
             ended: 0,
             dials: false,
             keeps_listening: true,
-            state: State::Joining { until },
+            state: State::Joining,
             told_core: PeerState::Open,
             link: None,
             attempt: None,

@@ -210,11 +210,8 @@ impl Harbor {
         if item.body.len() > MAX_BODY {
             return self.refuse(cx, id, item, Refusal::TooLarge);
         }
-        let now = cx.now();
-        if self.peers.get(id).is_none() && now < self.gathering_until {
-            let until = self.gathering_until;
-            let peer = self.peer(id, until);
-            Timer::Deadline(id, peer.generation).set(cx, until.saturating_sub(now));
+        if self.peers.get(id).is_none() && cx.now() < self.gathering_until {
+            self.await_peer(cx, id);
         }
         let Some(peer) = self.peers.get(id) else {
             self.admit(cx, id, PeerState::Absent);
