@@ -114,6 +114,7 @@ impl Harbor {
         peer.link = Some(socket);
         peer.congested = false;
         peer.heard = now;
+        peer.beaten = now;
         peer.set_state(State::Up);
         peer.dial_at_once();
         if resumes {
@@ -146,6 +147,12 @@ impl Harbor {
         if !peer.is_up() || peer.generation != generation {
             return;
         }
+        let beat = peer.heartbeat / BEATS;
+        // This node was stopped, or very busy: what the peer has said meanwhile may not have been read yet.
+        if now.saturating_sub(peer.beaten) > beat * 2 {
+            peer.heard = peer.heard.max(now.saturating_sub(peer.heartbeat / 2));
+        }
+        peer.beaten = now;
         let silence = now.saturating_sub(peer.heard);
         if silence >= peer.heartbeat {
             let text = format!("it was silent for {} ms", silence.as_millis());
@@ -155,10 +162,9 @@ impl Harbor {
             return self.lose(cx, id, &text);
         }
         peer.acknowledge();
-        peer.control(Control::Ping(
-            u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
-        ));
-        Timer::Beat(id, generation).set(cx, peer.heartbeat / BEATS);
+        let stamp = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        peer.control(Control::Ping(stamp));
+        Timer::Beat(id, generation).set(cx, beat.min(peer.heartbeat - silence));
         self.mark(cx, id);
     }
 

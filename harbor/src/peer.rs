@@ -111,8 +111,9 @@ pub(crate) struct Peer {
     pub(crate) reassembler: Reassembler<Body>,
     /// After how much silence it is lost.
     pub(crate) heartbeat: Duration,
-    /// When something came from it.
+    /// When something came from it, and when that was last looked at.
     pub(crate) heard: Duration,
+    pub(crate) beaten: Duration,
     /// The last round trip.
     pub(crate) rtt: Duration,
     pub(crate) counts: Counts,
@@ -158,6 +159,7 @@ impl Peer {
             reassembler: Reassembler::new(STREAMS, STREAM_BYTES),
             heartbeat,
             heard: Duration::ZERO,
+            beaten: Duration::ZERO,
             rtt: Duration::ZERO,
             counts: Counts::default(),
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skynet_harbor_wire::Secret;
-use skynet_service::{Context, Error, Result, ResultExt};
+use skynet_service::{Context, Result, ResultExt};
 
 /// How messages for a peer are dealt with when too many wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,17 +55,13 @@ impl Settings {
     }
 }
 
+/// The node has read the file with the secret, if it lies in one.
 fn secret(cx: &Context) -> Result<Option<Secret>> {
-    let text = match (cx.env("harbor_secret"), cx.env("harbor_secret_file")) {
-        (Some(text), _) => text,
-        (None, Some(file)) => cx
-            .blocking(|| std::fs::read_to_string(&file))
-            .context(format_args!("harbor_secret_file {file}"))?,
-        (None, None) => return Ok(None),
+    let Some(text) = cx.env("harbor_secret") else {
+        return Ok(None);
     };
-    Secret::read(&text)
-        .map(Some)
-        .map_err(|error| Error::msg(format_args!("the secret of the harbor network: {error}")))
+    let secret = Secret::read(text).context("harbor_secret")?;
+    Ok(Some(secret))
 }
 
 fn seconds(cx: &Context, key: &str, default: f64) -> Duration {
