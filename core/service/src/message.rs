@@ -322,7 +322,8 @@ impl Responder {
         Ok(())
     }
 
-    /// Nobody waits for the answer any more, or it is given elsewhere: this may be dropped without one.
+    /// The answer is given elsewhere, for example by another node: this may be dropped without one. Where nobody waits
+    /// for it any more, answer with an error: until then the node takes it that one is owed.
     pub fn set_answered(mut self) {
         self.owed = false;
     }

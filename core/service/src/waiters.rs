@@ -9,7 +9,7 @@ use std::time::Duration;
 use skynet_abi as abi;
 
 use crate::context::TaskHandle;
-use crate::{Buffer, Context, Error, Handle, Local, Message, Responder, Result};
+use crate::{Buffer, Context, Error, Handle, Local, Message, Reason, Responder, Result};
 
 /// Requests that are answered later, by what they wait for: a name, a path, a number.
 ///
@@ -181,7 +181,7 @@ impl<K: Ord + Clone + Send + 'static> Waiters<K> {
             deadline,
         };
         self.state.with(|state| state.insert(waiter));
-        if is_remote(cx, caller) {
+        if cx.is_remote(caller) {
             self.follow_node(cx, caller.harbor());
         } else {
             self.follow_caller(cx, caller);
@@ -280,7 +280,10 @@ impl<K: Ord + Clone + Send + 'static> Waiters<K> {
             let gone = tickets.into_iter().filter_map(|one| state.remove(one));
             gone.collect::<Vec<_>>()
         });
-        gone.into_iter().for_each(Responder::set_answered);
+        // Reaches nobody, but the node then knows that nothing is owed any more.
+        for responder in gone {
+            responder.reply_error(Reason::DROPPED, "");
+        }
     }
 
     /// Makes sure that somebody wakes up at the first deadline.
@@ -316,13 +319,11 @@ impl<K: Ord + Clone + Send + 'static> Waiters<K> {
             let overdue = tickets.into_iter().filter_map(|one| state.remove(one));
             overdue.collect::<Vec<_>>()
         });
-        overdue.into_iter().for_each(Responder::set_answered);
+        // As the node tells the caller itself, perhaps before this comes.
+        for responder in overdue {
+            responder.reply_error(Reason::TIMED_OUT, "");
+        }
     }
-}
-
-/// Whether a caller is on another node. Handles from before the node had its id have 0 there.
-fn is_remote(cx: &Context, caller: Handle) -> bool {
-    caller.harbor() != 0 && caller.harbor() != cx.handle().harbor()
 }
 
 /// Waits until a node is lost. False: nobody can tell.
