@@ -377,6 +377,10 @@ impl Outgoing<'_> {
             });
         }
         self.check_remote(node)?;
+        if node.registry.harbor() == 0 {
+            // In a single node there is no other one.
+            return Err(STATUS_NODE_LOST);
+        }
         self.wait_for_peer(node, handle, waiter)?;
         Ok(Receiver {
             service: find_harbor(node)?,

@@ -204,10 +204,11 @@ extern "C" {
 /* For set_option: the most messages in the service's mailbox, 0 for no bound. Beyond it sends and calls are refused with
  * SKYNET_STATUS_FULL; replies, errors and host-only kinds always pass. */
 #define SKYNET_OPTION_MAILBOX_LIMIT 1
-/* For set_option: this service carries messages to other nodes; value is this node's harbor id, 1 to 255. From then on
- * it gets each message for another node unchanged, and each by global name with SKYNET_FLAG_BY_NAME. Where the
- * configuration leaves the id open (harbor = "auto") the first one given is the node's from then on: later services get
- * handles with it, and those from before, whose handles have 0 there, are found by it too. */
+/* For set_option: this service carries messages to other nodes; value is this node's harbor id. From then on it gets each
+ * message for another node unchanged, and each by global name with SKYNET_FLAG_BY_NAME. Where the configuration leaves
+ * the id open (harbor = "auto") the first one given is the node's from then on: later services get handles with it, and
+ * those from before, whose handles have 0 there, are found by it too. In a single node the id is 0, and only names are
+ * carried. */
 #define SKYNET_OPTION_HARBOR 2
 
 /* For peer_state: messages for the node are taken. So it is at first. */

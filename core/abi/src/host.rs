@@ -18,11 +18,11 @@ pub const LEVEL_TRACE: u32 = 5;
 /// For [`Host::set_option`]: the most messages in the service's mailbox, 0 for no bound. At the bound sends and calls
 /// are refused with [`STATUS_FULL`](crate::STATUS_FULL); replies, errors and host-only kinds always pass.
 pub const OPTION_MAILBOX_LIMIT: u32 = 1;
-/// For [`Host::set_option`]: this service carries messages to other nodes. `value` is this node's harbor id, 1 to 255.
-/// From then on it gets each message whose destination is another node, unchanged, and each message by global name
-/// with [`FLAG_BY_NAME`](crate::FLAG_BY_NAME). Where the configuration leaves the id open (`harbor = "auto"`) the first
+/// For [`Host::set_option`]: this service carries messages to other nodes. `value` is this node's harbor id. From then
+/// on it gets each message whose destination is another node, unchanged, and each message by global name with
+/// [`FLAG_BY_NAME`](crate::FLAG_BY_NAME). Where the configuration leaves the id open (`harbor = "auto"`) the first
 /// one given is the node's from then on: later services get handles with it, and those from before, whose handles have 0
-/// there, are found by it too.
+/// there, are found by it too. In a single node the id is 0, and only names are carried.
 pub const OPTION_HARBOR: u32 = 2;
 
 /// For [`Host::peer_state`]: messages for the node are taken. So it is at first.

@@ -203,7 +203,7 @@ pub(super) unsafe extern "C" fn set_option(context: Context, option: u32, value:
 
 fn become_harbor(node: &Node, service: &Service, id: u64) -> i32 {
     let id = match (u8::try_from(id), node.config.harbor) {
-        (Ok(id @ 1..), HarborId::Fixed(own)) if id == own => id,
+        (Ok(id), HarborId::Fixed(own)) if id == own => id,
         (Ok(id @ 1..), HarborId::Auto) => id,
         _ => return STATUS_INVALID,
     };

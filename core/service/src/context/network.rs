@@ -68,7 +68,8 @@ impl Context {
         handle.harbor() != 0 && handle.harbor() != self.harbor_id()
     }
 
-    /// Carries messages to other nodes from now on; `harbor` is this node's id. See `OPTION_HARBOR`. *Own turn.*
+    /// Carries messages to other nodes from now on; `harbor` is this node's id, 0 in a single node, where only
+    /// global names are carried. See `OPTION_HARBOR`. *Own turn.*
     ///
     /// # Errors
     /// The node has a harbor service (`STATUS_EXISTS`), or another id.

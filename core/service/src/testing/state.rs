@@ -220,6 +220,10 @@ impl State {
             return Ok(head.destination.0);
         }
         let harbor = self.harbor_for(head)?;
+        if self.harbor.is_some_and(|(_, own)| own == 0) {
+            // In a single node there is no other one.
+            return Err(STATUS_NODE_LOST);
+        }
         match self.peers.get(&head.destination.harbor()) {
             None | Some(PeerState::Open) => Ok(harbor),
             Some(PeerState::Lost | PeerState::Absent) => Err(STATUS_NODE_LOST),

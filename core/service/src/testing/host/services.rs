@@ -104,7 +104,7 @@ pub(super) unsafe extern "C" fn set_option(context: Context, option: u32, value:
             STATUS_OK
         }
         abi::OPTION_HARBOR => match (u8::try_from(value), state.harbor) {
-            (Ok(own @ 1..), None) => {
+            (Ok(own), None) => {
                 state.harbor = Some((context.handle, own));
                 STATUS_OK
             }
