@@ -59,13 +59,14 @@ impl Settings {
     }
 }
 
-/// A number, with `K`, `M` or `G` behind it if it counts those.
+/// A number, with `K`, `M`, `G` or `T` behind it if it counts those.
 fn size(text: &str) -> Option<usize> {
     let text = text.trim();
     let (number, shift) = match text.as_bytes().last()? {
         b'K' => (&text[..text.len() - 1], 10),
         b'M' => (&text[..text.len() - 1], 20),
         b'G' => (&text[..text.len() - 1], 30),
+        b'T' => (&text[..text.len() - 1], 40),
         _ => (text, 0),
     };
     let number: usize = number.parse().ok()?;
@@ -113,6 +114,7 @@ mod tests {
             ("max_bytes", "many"),
             ("max_bytes", ""),
             ("max_bytes", "1"),
+            ("max_bytes", "2T"),
             ("max_bytes", "99999999999999999999G"),
             ("max_depth", "0"),
             ("max_depth", "33"),

@@ -10,11 +10,13 @@ use crate::key::{Key, show_path};
 
 /// What an entry costs beside the bytes of its key and value.
 const ENTRY: usize = 96;
+/// What a table costs beside its entries: it has room for eleven of them from the first on.
+const TABLE: usize = 640;
 
 /// How much the tree may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Limits {
-    /// Bytes of keys and values, with [`ENTRY`] for each.
+    /// Bytes of keys and values, with [`ENTRY`] for each and [`TABLE`] for each table.
     pub(crate) bytes: usize,
     /// Keys on the way to a value.
     pub(crate) depth: usize,
@@ -101,7 +103,7 @@ impl Tree {
             }
             let freed = old.map_or(0, Node::cost);
             let above = path.iter().take(path.len() - 1).skip(existing);
-            let above: usize = above.map(|key| ENTRY + key.len()).sum();
+            let above: usize = above.map(|key| ENTRY + TABLE + key.len()).sum();
             let key = if old.is_none() {
                 path[path.len() - 1].len()
             } else {
@@ -157,7 +159,7 @@ impl Tree {
                 (true, _) => branch.get_mut(key)?,
                 (false, None) => return None,
                 (false, Some(_)) => {
-                    self.bytes += ENTRY + key.len();
+                    self.bytes += ENTRY + TABLE + key.len();
                     let empty = || Node::Branch(BTreeMap::new());
                     branch.entry(key.clone()).or_insert_with(empty)
                 }
@@ -236,7 +238,7 @@ impl Node {
             Self::Branch(branch) => {
                 let below = branch.iter();
                 let below = below.map(|(key, node)| key.len() + node.cost());
-                ENTRY + below.sum::<usize>()
+                ENTRY + TABLE + below.sum::<usize>()
             }
         }
     }
@@ -367,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_full_tree_says_so_and_stays_as_it_is() {
-        let mut small = tree(2 * ENTRY + 10, 2);
+        let mut small = tree(2 * ENTRY + TABLE + 10, 2);
         small.set(&path("a.b"), node("12345678")).unwrap();
         let used = small.bytes();
         let check = |tree: &mut Tree, at: &str, new: Option<Node>, expected: &str| {

@@ -185,7 +185,7 @@ fn a_file_of_another_form_is_refused() {
 fn damage_is_found_at_start() {
     let folder = Folder::new();
     let (store, mut tree) = open(&folder);
-    for number in 0..2000 {
+    for number in 0..1000 {
         let value = Value::from("x".repeat(16));
         let new = Node::from_value(value).unwrap();
         let change = tree.set(&[Key::Integer(number % 700)], new).unwrap();
@@ -195,7 +195,7 @@ fn damage_is_found_at_start() {
     drop(store);
     let whole = fs::read(folder.file()).unwrap();
     let mut refused = 0;
-    for place in (0..whole.len()).step_by(whole.len() / 64) {
+    for place in (0..whole.len()).step_by(whole.len() / 24) {
         let mut damaged = whole.clone();
         let end = (place + 512).min(damaged.len());
         damaged[place..end]
