@@ -273,6 +273,12 @@ impl Node {
         self.state().running_timers()
     }
 
+    /// How many services are watched, counted once for each watcher.
+    #[cfg(test)]
+    pub(crate) fn watches(&self) -> usize {
+        self.state().watches.len()
+    }
+
     // The node.
 
     /// The log so far, with what threads have written that belong to no service.

@@ -63,6 +63,10 @@ impl Service for DataCenter {
     }
 
     async fn handle(&self, cx: &Context, message: Message) -> Result<()> {
+        if message.kind() == updates::WRITE && message.source() == cx.handle() {
+            self.commit(cx);
+            return Ok(());
+        }
         if message.kind() != KIND_LUA {
             return Err(Error::unsupported(format_args!(
                 "the data center takes lua messages, found kind {}",
@@ -78,7 +82,7 @@ impl Service for DataCenter {
                 Value::Nil => self.waits.add(cx, path, &message),
                 value => Ok(cx.reply(&message, skynet_seri::encode(&[value])?)?),
             },
-            Request::Update(path, new) => self.update(cx, &message, path, new).await,
+            Request::Update(path, new) => self.update(cx, &message, path, new),
         }
     }
 

@@ -179,9 +179,7 @@ impl Store {
 
     fn try_commit<'a>(&self, writes: impl Iterator<Item = &'a Write>) -> Result<()> {
         #[cfg(test)]
-        if tests::DISK_IS_FULL.get() {
-            return Err(Error::msg("no space left on device"));
-        }
+        tests::before_commit()?;
         let transaction = self.database.begin_write()?;
         {
             let mut values = transaction.open_table(VALUES)?;

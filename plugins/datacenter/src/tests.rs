@@ -12,7 +12,7 @@ use skynet_service::{
 };
 
 use super::DataCenter;
-use super::store::tests::DISK_IS_FULL;
+use super::store::tests::{COMMITS, DISK_IS_FULL};
 
 /// Waits for the key `slow` for at most a second.
 struct Impatient;
@@ -27,6 +27,20 @@ impl Service for Impatient {
         let answer = cx.call_timeout(".center", KIND_LUA, request, Duration::from_secs(1));
         drop(answer.await);
         Ok(())
+    }
+}
+
+/// Kills `.center`.
+struct Killer;
+
+impl Service for Killer {
+    async fn start(_cx: &Context, _args: &str) -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn handle(&self, cx: &Context, _message: Message) -> Result<()> {
+        let center = cx.query(".center").expect("a data center");
+        Ok(cx.kill(center)?)
     }
 }
 
@@ -243,7 +257,9 @@ fn a_file_keeps_everything() {
         })
         .map(Result::unwrap)
         .collect();
+    COMMITS.set(0);
     center.node.run();
+    assert_eq!(COMMITS.get(), 1);
     for (number, update) in (0i64..).zip(&updates) {
         let expected = if number < 10 {
             Vec::new()
@@ -255,13 +271,14 @@ fn a_file_keeps_everything() {
     let wait = center.begin(pack!("WAIT", "late").unwrap());
     center.check(pack!("UPDATE", "late", true).unwrap(), &[]);
     assert_eq!(center.finish(&wait).unwrap().unwrap(), pack!(true).unwrap());
-    // Nobody waits for these, and then the node ends.
+    // Nobody waits for this one, and it is not written down when the service ends.
     let handle = center.center;
-    center
-        .node
-        .send(handle, KIND_LUA, pack!("UPDATE", "gone", 1).unwrap())
-        .unwrap();
+    let killer = center.node.launch::<Killer>("").unwrap();
+    let update = pack!("UPDATE", "gone", 1).unwrap();
+    center.node.send(handle, KIND_LUA, update).unwrap();
+    center.node.send(killer, KIND_TEXT, "").unwrap();
     center.node.run();
+    assert!(!center.node.is_alive(handle));
     drop(center);
 
     let mut center = file.open();
@@ -271,6 +288,19 @@ fn a_file_keeps_everything() {
     }
     center.check(pack!("QUERY", "late").unwrap(), &pack!(true).unwrap());
     center.check(pack!("QUERY", "gone").unwrap(), &pack!(1).unwrap());
+}
+
+#[test]
+fn large_updates_do_not_pile_up() {
+    let file = File::new();
+    let mut center = file.open();
+    COMMITS.set(0);
+    for _ in 0..4 {
+        let update = pack!("UPDATE", "a", "x".repeat(3 << 20)).unwrap();
+        center.node.send(center.center, KIND_LUA, update).unwrap();
+    }
+    center.node.run();
+    assert_eq!(COMMITS.get(), 2);
 }
 
 #[test]

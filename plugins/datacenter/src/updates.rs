@@ -4,12 +4,15 @@
 //! back, and answered with an error.
 
 use skynet_seri::Value;
-use skynet_service::{Context, Local, Message, Reason, Responder, Result, log};
+use skynet_service::{Context, KIND_SYSTEM, Local, Message, Reason, Responder, Result, log};
 
 use crate::DataCenter;
 use crate::key::Key;
 use crate::store::{Store, Write};
 use crate::tree::{Change, Node};
+
+/// The kind of message with which the service reminds itself to write.
+pub(crate) const WRITE: u32 = KIND_SYSTEM;
 
 /// Bytes that wait to be written down, at most.
 const BATCH: usize = 4 << 20;
@@ -24,8 +27,6 @@ pub(crate) struct Updates {
 struct Pending {
     updates: Vec<Update>,
     bytes: usize,
-    /// Somebody is about to write.
-    has_writer: bool,
 }
 
 struct Update {
@@ -46,7 +47,7 @@ impl Updates {
 }
 
 impl DataCenter {
-    pub(crate) async fn update(
+    pub(crate) fn update(
         &self,
         cx: &Context,
         message: &Message,
@@ -67,7 +68,7 @@ impl DataCenter {
                 return Err(error);
             }
         };
-        let (is_writer, is_enough) = self.updates.pending.with(|pending| {
+        let (is_first, is_enough) = self.updates.pending.with(|pending| {
             pending.bytes += write.len();
             pending.updates.push(Update {
                 path,
@@ -76,14 +77,10 @@ impl DataCenter {
                 answer,
                 caller: message.take_responder(),
             });
-            let is_writer = !std::mem::replace(&mut pending.has_writer, true);
-            (is_writer, pending.bytes >= BATCH)
+            (pending.updates.len() == 1, pending.bytes >= BATCH)
         });
-        if is_enough {
-            self.commit(cx);
-        } else if is_writer {
-            // What else lies in the mailbox comes along.
-            cx.yield_now().await;
+        // The message to itself goes behind what else lies in the mailbox, which comes along.
+        if is_enough || is_first && cx.send(cx.handle(), WRITE, "").is_err() {
             self.commit(cx);
         }
         Ok(())

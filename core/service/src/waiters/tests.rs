@@ -146,6 +146,20 @@ fn a_request_is_dropped_when_its_caller_has_ended() {
 }
 
 #[test]
+fn a_caller_that_was_answered_is_watched_no_more() {
+    let (mut node, board) = board("10");
+    let asker = node.launch::<Asker>("").unwrap();
+    for _ in 0..3 {
+        node.send(asker, KIND_TEXT, "a").unwrap();
+        node.run();
+        assert_eq!(node.watches(), 1);
+        node.send(board, KIND_TEXT, "a").unwrap();
+        node.run();
+        assert_eq!(node.watches(), 0);
+    }
+}
+
+#[test]
 fn the_requests_of_a_lost_node_are_dropped() {
     let (mut node, board) = board("10");
     let slave = node.peer();

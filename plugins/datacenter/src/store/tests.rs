@@ -15,6 +15,17 @@ const LIMITS: Limits = Limits {
 thread_local! {
     /// Whether this thread's commits fail.
     pub(crate) static DISK_IS_FULL: Cell<bool> = const { Cell::new(false) };
+    /// How many there were.
+    pub(crate) static COMMITS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// What a commit does first.
+pub(super) fn before_commit() -> Result<()> {
+    COMMITS.set(COMMITS.get() + 1);
+    if DISK_IS_FULL.get() {
+        return Err(Error::msg("no space left on device"));
+    }
+    Ok(())
 }
 
 /// A folder that goes when the test ends.
