@@ -14,7 +14,8 @@ use skynet_service::{
 use crate::gate::{self, Socket};
 use crate::line::{HELP, Line};
 use crate::protocol::{
-    AgentNews, Pool, RoomRequest, decode_names, decode_rooms, encode_nick, plain,
+    AgentNews, ChatRequest, NOBODY, Pool, RoomRequest, decode_home, decode_names, decode_nick,
+    decode_rooms, plain,
 };
 use crate::queue::{Next, Queue, Taken};
 use crate::settings::{self, Pace};
@@ -38,6 +39,8 @@ pub(crate) struct Agent {
     socket: Socket,
     queue: Local<Queue<Buffer>>,
     state: Local<State>,
+    /// Requests of room services that wait for the end of this one.
+    watching: Local<Vec<Message>>,
 }
 
 /// What changes.
@@ -69,6 +72,7 @@ impl Service for Agent {
                 rooms: Vec::new(),
                 pool: pool.parse()?,
             }),
+            watching: Local::default(),
         };
         cx.set_mailbox_limit(MAILBOX)?;
         cx.monitor(agent.chat);
@@ -88,7 +92,11 @@ impl Service for Agent {
                 self.write(cx, &message);
                 Ok(())
             }
-            KIND_LUA => self.learn(cx, AgentNews::decode(&message)?),
+            KIND_LUA => {
+                let news = AgentNews::decode(&message)?;
+                self.learn(cx, news, message);
+                Ok(())
+            }
             kind => Err(Error::unsupported(format_args!(
                 "message of kind {kind} to an agent: wanted {KIND_CLIENT}, {KIND_TEXT} or {KIND_LUA}"
             ))),
@@ -136,8 +144,8 @@ impl Agent {
         }
     }
 
-    /// The chat has news.
-    fn learn(&self, cx: &Context, news: AgentNews) -> Result<()> {
+    /// There is news.
+    fn learn(&self, cx: &Context, news: AgentNews, message: Message) {
         match news {
             AgentNews::Gone => {
                 if self.queue.with(Queue::finish) {
@@ -145,8 +153,8 @@ impl Agent {
                 }
             }
             AgentNews::Pool { index, service } => self.return_to(cx, index, service),
+            AgentNews::Watch => self.watching.with(|watching| watching.push(message)),
         }
-        Ok(())
     }
 
     async fn carry_out(&self, cx: &Context, line: &[u8]) {
@@ -178,6 +186,11 @@ impl Agent {
         let Some(room) = self.checked(cx, text::room(room)) else {
             return;
         };
+        // Before the client is in it: it comes back by itself when the home of a room that it is in changes.
+        if let Err(error) = self.home(cx, &room).await {
+            log::warn!("room {room} has no home: {error}");
+            return self.tell(cx, &format!("* {room} does not answer.\n"));
+        }
         enum Change {
             New(String),
             Back,
@@ -234,8 +247,13 @@ impl Agent {
             self.tell(cx, &format!("* You are not in {room}.\n"));
             return;
         }
-        self.request(cx, &room, RoomRequest::Leave { room: &room })
-            .await;
+        match self.state.with(|state| state.pool.service(&room)) {
+            NOBODY => self.tell(cx, &format!("[{room}] * you have left\n")),
+            _ => {
+                let request = RoomRequest::Leave { room: &room };
+                self.request(cx, &room, request).await;
+            }
+        }
         if let Some(current) = current {
             self.tell(cx, &format!("* You talk to {current} now.\n"));
         }
@@ -245,18 +263,22 @@ impl Agent {
         let Some(nick) = self.checked(cx, text::nick(nick)) else {
             return;
         };
-        let request = match encode_nick(nick) {
+        let request = match (ChatRequest::Nick { nick }).encode() {
             Ok(request) => request,
             Err(error) => return self.tell(cx, &format!("* That is no nick: {error}\n")),
         };
         let answer = cx
             .call_timeout(self.chat, KIND_LUA, request, PATIENCE)
             .await;
-        if let Err(error) = answer {
-            self.tell(cx, &format!("* You cannot be {nick}: {}\n", plain(&error)));
-            return;
-        }
-        self.state.with(|state| state.nick = nick.to_owned());
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                return self.tell(cx, &format!("* You cannot be {nick}: {}\n", plain(&error)));
+            }
+        };
+        // As a whole it may be longer than what was asked for.
+        let nick = &decode_nick(&answer).unwrap_or_else(|_| nick.to_owned());
+        self.state.with(|state| state.nick.clone_from(nick));
         self.tell(cx, &format!("* You are {nick} now.\n"));
         for service in self.my_services() {
             self.send(cx, service, RoomRequest::Nick { nick }, "your rooms");
@@ -278,8 +300,14 @@ impl Agent {
             return;
         };
         let service = self.state.with(|state| state.pool.service(&room));
-        let answer = request(cx, service, RoomRequest::Who { room: &room }).await;
-        let names = answer.and_then(|reply| Ok(decode_names(&reply)?));
+        let names = match service {
+            // Nobody has ever wanted a room of this home.
+            NOBODY => Ok(Vec::new()),
+            service => {
+                let answer = request(cx, service, RoomRequest::Who { room: &room }).await;
+                answer.and_then(|reply| Ok(decode_names(&reply)?))
+            }
+        };
         let text = match names {
             Err(error) => format!("* {room} does not answer: {error}\n"),
             Ok(names) if names.is_empty() => format!("* Nobody is in {room}.\n"),
@@ -291,7 +319,8 @@ impl Agent {
     async fn list_rooms(&self, cx: &Context) {
         let mut rooms = BTreeMap::new();
         let mut text = String::new();
-        let services = self.state.with(|state| state.pool.services().to_vec());
+        let mut services = self.state.with(|state| state.pool.services().to_vec());
+        services.retain(|service| *service != NOBODY);
         for service in services {
             let answer = request(cx, service, RoomRequest::Rooms).await;
             match answer.and_then(|reply| Ok(decode_rooms(&reply)?)) {
@@ -313,13 +342,26 @@ impl Agent {
 
     /// A room service was replaced: the client enters its rooms again there.
     fn return_to(&self, cx: &Context, index: usize, service: Handle) {
-        let (nick, rooms) = self.state.with(|state| {
+        let change = self.state.with(|state| {
+            if state.pool.services().get(index) == Some(&service) {
+                return None;
+            }
             state.pool.replace(index, service);
             let rooms = state.rooms.iter();
             let rooms = rooms.filter(|room| state.pool.index(room) == index);
-            (state.nick.clone(), rooms.cloned().collect::<Vec<_>>())
+            Some((state.nick.clone(), rooms.cloned().collect::<Vec<_>>()))
         });
+        let Some((nick, rooms)) = change else {
+            return;
+        };
         for room in rooms {
+            if service == NOBODY {
+                self.tell(
+                    cx,
+                    &format!("[{room}] * this room is gone; wait a moment\n"),
+                );
+                continue;
+            }
             self.tell(
                 cx,
                 &format!("[{room}] * this room had to begin anew; the last lines may be lost\n"),
@@ -334,11 +376,31 @@ impl Agent {
 
     /// Asks the service of a room for something, and waits until it is done: what follows is told after it.
     async fn request(&self, cx: &Context, room: &str, wish: RoomRequest<'_>) {
-        let service = self.state.with(|state| state.pool.service(room));
-        if let Err(error) = request(cx, service, wish).await {
+        let asked = match self.home(cx, room).await {
+            Ok(service) => request(cx, service, wish).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = asked {
             log::warn!("room {room} did not do as it was asked: {error}");
             self.tell(cx, &format!("* {room} does not answer.\n"));
         }
+    }
+
+    /// The service that a room lives in. If none is known, the chat finds one.
+    async fn home(&self, cx: &Context, room: &str) -> Result<Handle> {
+        let (index, service) = self
+            .state
+            .with(|state| (state.pool.index(room), state.pool.service(room)));
+        if service != NOBODY {
+            return Ok(service);
+        }
+        let question = ChatRequest::Home { index }.encode()?;
+        let answer = cx
+            .call_timeout(self.chat, KIND_LUA, question, PATIENCE)
+            .await?;
+        let home = decode_home(&answer)?;
+        self.state.with(|state| state.pool.replace(index, home));
+        Ok(home)
     }
 
     /// Asks the service of a room for something that needs no answer.
@@ -348,10 +410,13 @@ impl Agent {
     }
 
     fn send(&self, cx: &Context, service: Handle, request: RoomRequest<'_>, whose: &str) {
-        let sent = request
-            .encode()
-            .map_err(Error::from)
-            .and_then(|bytes| Ok(cx.send(service, KIND_LUA, bytes)?));
+        let sent = match service {
+            NOBODY => Err(Error::msg("its home is gone")),
+            service => request
+                .encode()
+                .map_err(Error::from)
+                .and_then(|bytes| Ok(cx.send(service, KIND_LUA, bytes)?)),
+        };
         if let Err(error) = sent {
             log::warn!("{whose} did not get a request: {error}");
             self.tell(cx, &format!("* That did not reach {whose}: try again.\n"));
@@ -364,6 +429,7 @@ impl Agent {
             let rooms = state.rooms.iter();
             rooms.map(|room| state.pool.service(room)).collect()
         });
+        services.retain(|service| *service != NOBODY);
         services.sort_unstable();
         services.dedup();
         services

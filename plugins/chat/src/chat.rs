@@ -1,15 +1,17 @@
 //! The module `chat`: the watchdog. Launched as `chat [HOST:PORT]`, it launches everything else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use skynet_seri::unpack;
 use skynet_service::{
     Context, Error, Exit, Handle, KIND_LUA, Local, Message, Reason, Result, ResultExt, Service,
+    This,
 };
 
 use crate::desk::{Claim, Desk};
 use crate::gate::{self, Report, Socket};
-use crate::protocol::{AgentNews, Pool};
+use crate::homes;
+use crate::protocol::{AgentNews, ChatRequest, NOBODY, Pool, encode_home, encode_nick};
 use crate::settings::{self, Settings};
 
 /// The service: knows who is in the chat, and keeps the rest of it going.
@@ -19,6 +21,10 @@ pub(crate) struct Chat {
     desk: Local<Desk>,
     /// Replaced as a whole when a room service is: who launches an agent meanwhile notices by that.
     pool: Local<Arc<Pool>>,
+    /// Whether the rooms are those of the whole network. Then services of other nodes are in the pool, too.
+    is_shared: bool,
+    /// The homes of the network's rooms that this chat has launched, by their numbers.
+    own: Local<BTreeMap<usize, Handle>>,
 }
 
 impl Service for Chat {
@@ -26,7 +32,10 @@ impl Service for Chat {
         let settings = Settings::read(args, settings::env(cx))?;
         let mut rooms = Vec::new();
         for _ in 0..settings.rooms {
-            rooms.push(launch_room(cx).await?);
+            rooms.push(match settings.network {
+                false => launch_room(cx).await?,
+                true => NOBODY,
+            });
         }
         let pool = Pool::new(rooms).ok_or_else(|| Error::msg("a chat needs rooms"))?;
         let gate = cx.launch("gate").await?;
@@ -43,9 +52,24 @@ impl Service for Chat {
         log::info!("chat is open on {address} (try: nc {host} {port})");
         Ok(Self {
             gate,
-            desk: Local::default(),
+            desk: Local::new(match settings.network {
+                false => Desk::default(),
+                true => Desk::with_suffix(format!("@{}", cx.harbor_id())),
+            }),
             pool: Local::new(Arc::new(pool)),
+            is_shared: settings.network,
+            own: Local::default(),
         })
+    }
+
+    async fn run(&self, cx: &Context) -> Result<()> {
+        let count = self.pool.with(|pool| pool.services().len());
+        for index in 0..count {
+            if let Some(this) = cx.this::<Self>().filter(|_| self.is_shared) {
+                cx.spawn_with(|cx| follow(cx, this, index));
+            }
+        }
+        Ok(())
     }
 
     async fn handle(&self, cx: &Context, message: Message) -> Result<()> {
@@ -56,7 +80,7 @@ impl Service for Chat {
             )));
         }
         if message.source() != self.gate {
-            return self.rename(cx, &message);
+            return self.serve(cx, &message).await;
         }
         match Report::decode(&message)? {
             Report::Open { socket, address } => self.welcome(cx, socket, address).await,
@@ -74,7 +98,7 @@ impl Service for Chat {
     async fn on_exit(&self, cx: &Context, exit: Exit) -> Result<()> {
         let index = self.pool.with(|pool| {
             let mut services = pool.services().iter();
-            services.position(|service| *service == exit.handle)
+            services.position(|service| *service == exit.handle && !self.is_shared)
         });
         if exit.handle == self.gate {
             // Its clients went with it. Agents and rooms follow this service.
@@ -95,6 +119,9 @@ impl Service for Chat {
     }
 
     fn on_stop(&self, cx: &Context) {
+        for index in self.own.with(std::mem::take).into_keys() {
+            homes::leave(cx, index);
+        }
         end(cx, self.gate);
     }
 }
@@ -146,18 +173,50 @@ impl Chat {
         }
     }
 
-    /// An agent wants a nick.
-    fn rename(&self, cx: &Context, message: &Message) -> Result<()> {
-        let (word, nick) = unpack::<(&str, &str)>(message)?;
-        if word != "nick" {
-            return Err(Error::unsupported(format_args!(
-                "request {word:?} of the chat: wanted nick"
-            )));
+    /// An agent wants something.
+    async fn serve(&self, cx: &Context, message: &Message) -> Result<()> {
+        match ChatRequest::decode(message)? {
+            ChatRequest::Nick { nick } => {
+                match self.desk.with(|desk| desk.claim(message.source(), nick)) {
+                    Claim::Granted(nick) => Ok(cx.reply(message, encode_nick(&nick)?)?),
+                    Claim::Taken => Err(Error::refused("somebody else has this nick")),
+                    Claim::Gone => Err(Error::refused("only agents of clients have nicks")),
+                }
+            }
+            ChatRequest::Home { index } => {
+                let home = self.home(cx, index).await?;
+                Ok(cx.reply(message, encode_home(home)?)?)
+            }
         }
-        match self.desk.with(|desk| desk.claim(message.source(), nick)) {
-            Claim::Granted => Ok(cx.reply(message, ())?),
-            Claim::Taken => Err(Error::refused("somebody else has this nick")),
-            Claim::Gone => Err(Error::refused("only agents of clients have nicks")),
+    }
+
+    /// The home with this number, which is made if there is none.
+    async fn home(&self, cx: &Context, index: usize) -> Result<Handle> {
+        let known = self.pool.with(|pool| pool.services().get(index).copied());
+        match known {
+            None => Err(Error::refused(format_args!("there is no home {index}"))),
+            Some(NOBODY) => self.settle(cx, index).await,
+            Some(home) => Ok(home),
+        }
+    }
+
+    /// Makes a home on this node, unless somebody else was first.
+    async fn settle(&self, cx: &Context, index: usize) -> Result<Handle> {
+        let room = cx.launch(&format!("room {}", cx.handle())).await?;
+        let home = homes::claim(cx, index, room).await;
+        match home {
+            Ok(home) if home == room => drop(self.own.with(|own| own.insert(index, room))),
+            _ => end(cx, room),
+        }
+        home
+    }
+
+    /// A home is known, or gone: tells the agents, who come back to a new one.
+    fn set_home(&self, cx: &Context, index: usize, service: Handle) {
+        self.pool
+            .with(|pool| Arc::make_mut(pool).replace(index, service));
+        for agent in self.desk.with(|desk| desk.agents()) {
+            tell(cx, agent, AgentNews::Pool { index, service });
         }
     }
 
@@ -172,13 +231,38 @@ impl Chat {
             }
         };
         log::warn!("a room service has ended; {service} is in its place");
-        self.pool
-            .with(|pool| Arc::make_mut(pool).replace(index, service));
-        for agent in self.desk.with(|desk| desk.agents()) {
-            tell(cx, agent, AgentNews::Pool { index, service });
-        }
+        self.set_home(cx, index, service);
         Ok(())
     }
+}
+
+/// Knows where a home is, for as long as the chat is there, and sees to it that there is another one when it ends.
+async fn follow(cx: Context, this: This<Chat>, index: usize) -> Result<()> {
+    loop {
+        let home = homes::find(&cx, index).await?;
+        this.set_home(&cx, index, home);
+        homes::wait_end(&cx, home).await;
+        log::warn!("home {index} of rooms, {home}, has ended");
+        this.set_home(&cx, index, NOBODY);
+        if let Err(error) = succeed(&cx, &this, index, home).await {
+            // There is a home again when a client wants one.
+            log::warn!("nobody is in its place yet: {error}");
+        }
+    }
+}
+
+/// Puts another home in the place of one that has ended.
+async fn succeed(cx: &Context, this: &Chat, index: usize, gone: Handle) -> Result<()> {
+    let was_own = this.own.with(|own| own.get(&index) == Some(&gone));
+    if !was_own {
+        if homes::wait_free(cx, index, gone).await?.is_none() {
+            this.settle(cx, index).await?;
+        }
+        return Ok(());
+    }
+    let room = cx.launch(&format!("room {}", cx.handle())).await?;
+    this.own.with(|own| own.insert(index, room));
+    homes::replace(cx, index, room).await
 }
 
 /// Ends a service that nobody else has a use for. It may have ended before.

@@ -16,6 +16,8 @@ pub(crate) struct Desk {
     nicks: HashMap<String, Socket>,
     /// The number of the last guest.
     guests: u64,
+    /// What all nicks end with, so that those of another node are others.
+    suffix: String,
 }
 
 #[derive(Debug)]
@@ -27,10 +29,10 @@ struct Client {
 }
 
 /// What became of a wish for a nick.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Claim {
-    /// The nick is now the client's.
-    Granted,
+    /// The nick, which is this one as a whole, is now the client's.
+    Granted(String),
     /// Somebody else has it.
     Taken,
     /// There is no such client (any more).
@@ -38,12 +40,20 @@ pub(crate) enum Claim {
 }
 
 impl Desk {
+    /// A desk whose nicks all end alike.
+    pub(crate) fn with_suffix(suffix: String) -> Self {
+        Self {
+            suffix,
+            ..Self::default()
+        }
+    }
+
     /// A client has connected; returns the nick that it begins with.
     pub(crate) fn arrive(&mut self, socket: Socket) -> String {
         self.depart(socket);
         let nick = loop {
             self.guests += 1;
-            let nick = format!("guest{}", self.guests);
+            let nick = format!("guest{}{}", self.guests, self.suffix);
             if !self.nicks.contains_key(&nick) {
                 break nick;
             }
@@ -91,16 +101,17 @@ impl Desk {
         let Some(client) = self.clients.get_mut(&socket) else {
             return Claim::Gone;
         };
-        let nick = text::fold(nick);
+        let whole = format!("{nick}{}", self.suffix);
+        let nick = text::fold(&whole);
         match self.nicks.get(&nick) {
-            Some(&owner) if owner == socket => return Claim::Granted,
+            Some(&owner) if owner == socket => return Claim::Granted(whole),
             Some(_) => return Claim::Taken,
             None => {}
         }
         self.nicks.remove(&client.nick);
         self.nicks.insert(nick.clone(), socket);
         client.nick = nick;
-        Claim::Granted
+        Claim::Granted(whole)
     }
 
     /// The agents.
@@ -127,21 +138,35 @@ mod tests {
     #[test]
     fn nicks_are_unique_however_they_are_written() {
         let mut desk = two();
-        let mut check = |agent, nick, expected| assert_eq!(desk.claim(agent, nick), expected);
-        check(BOB, "Bob", Claim::Granted);
+        let mut check = |agent, nick: &str, expected| assert_eq!(desk.claim(agent, nick), expected);
+        let granted = |nick: &str| Claim::Granted(nick.to_owned());
+        check(BOB, "Bob", granted("Bob"));
         check(EVE, "bOB", Claim::Taken);
-        check(BOB, "BOB", Claim::Granted);
-        check(EVE, "guest1", Claim::Granted);
+        check(BOB, "BOB", granted("BOB"));
+        check(EVE, "guest1", granted("guest1"));
         check(BOB, "guest1", Claim::Taken);
-        check(BOB, "rob", Claim::Granted);
-        check(EVE, "bob", Claim::Granted);
+        check(BOB, "rob", granted("rob"));
+        check(EVE, "bob", granted("bob"));
         check(Handle(9), "zoe", Claim::Gone);
+    }
+
+    #[test]
+    fn nicks_of_a_node_end_alike() {
+        let mut desk = Desk::with_suffix("@2".to_owned());
+        assert_eq!(desk.arrive(1), "guest1@2");
+        assert!(desk.serve(1, BOB));
+        let granted = |nick: &str| Claim::Granted(nick.to_owned());
+        assert_eq!(desk.claim(BOB, "bob"), granted("bob@2"));
+        assert_eq!(desk.claim(BOB, "bob@1"), granted("bob@1@2"));
     }
 
     #[test]
     fn guests_get_what_is_free() {
         let mut desk = two();
-        assert_eq!(desk.claim(BOB, "guest3"), Claim::Granted);
+        assert_eq!(
+            desk.claim(BOB, "guest3"),
+            Claim::Granted("guest3".to_owned())
+        );
         assert_eq!(desk.arrive(3), "guest4");
     }
 

@@ -16,6 +16,8 @@
 //! Sockets, framing and clients that do not read are the gate's business. Whatever ends, the rest goes on: an agent
 //! takes its client with it and nobody else; a room service is replaced, and the agents enter its rooms again.
 //!
+//! In a network the nodes may share their rooms (`homes`): then agents of all nodes talk to the same room services.
+//!
 //! The parts without services are plain values: `line` and `text` read what clients write, `queue` and `bucket`
 //! keep their pace, `hall` knows who is in which room, `desk` who is in the chat, `protocol` and `gate` are the
 //! messages.
@@ -26,6 +28,7 @@ mod chat;
 mod desk;
 mod gate;
 mod hall;
+mod homes;
 mod line;
 mod protocol;
 mod queue;

@@ -47,6 +47,8 @@ pub(crate) enum RoomRequest<'a> {
     },
     /// A call: the rooms of the service, and how many are in each; see [`decode_rooms`].
     Rooms,
+    /// A call that is not answered before the service ends.
+    Watch,
 }
 
 impl<'a> RoomRequest<'a> {
@@ -63,6 +65,7 @@ impl<'a> RoomRequest<'a> {
             Self::Quit => pack(&("quit",)),
             Self::Who { room } => pack(&("who", *room)),
             Self::Rooms => pack(&("rooms",)),
+            Self::Watch => encode_watch(),
         }
     }
 
@@ -81,14 +84,23 @@ impl<'a> RoomRequest<'a> {
             ("quit", _, _) => Self::Quit,
             ("who", Some(room), _) => Self::Who { room },
             ("rooms", _, _) => Self::Rooms,
+            ("watch", _, _) => Self::Watch,
             _ => {
                 return Err(Error::unsupported(format_args!(
                     "request {word:?} of a room service: wanted join, leave, say, nick, quit, \
-                     who or rooms, with what they need"
+                     who, rooms or watch, with what they need"
                 )));
             }
         })
     }
+}
+
+/// What is asked of a room service or an agent to learn when it ends: it does not answer.
+///
+/// # Errors
+/// Never, in fact: it is short.
+pub(crate) fn encode_watch() -> std::result::Result<Vec<u8>, WriteError> {
+    pack(&("watch",))
 }
 
 /// The answer to [`RoomRequest::Who`].
@@ -127,18 +139,20 @@ pub(crate) fn decode_rooms(
     unpack::<(BTreeMap<String, usize>,)>(bytes).map(|(rooms,)| rooms)
 }
 
-/// What the chat tells an agent.
+/// What an agent is told, by the chat unless it says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum AgentNews {
     /// The client has gone: end.
     Gone,
-    /// A room service has ended; this is the one in its place, and its rooms are empty.
+    /// A room service has ended; this is the one in its place, and its rooms are empty. [`NOBODY`] if there is none yet.
     Pool {
         /// Which one of the pool.
         index: usize,
         /// Its successor.
         service: Handle,
     },
+    /// A call of a room service of another node, which is not answered before the agent ends.
+    Watch,
 }
 
 impl AgentNews {
@@ -150,6 +164,7 @@ impl AgentNews {
         match self {
             Self::Gone => pack(&("gone",)),
             Self::Pool { index, service } => pack(&("pool", *index, service.0)),
+            Self::Watch => encode_watch(),
         }
     }
 
@@ -161,25 +176,101 @@ impl AgentNews {
         let (word, index, service) = unpack::<(&str, Option<usize>, Option<u32>)>(bytes)?;
         Ok(match (word, index, service) {
             ("gone", _, _) => Self::Gone,
+            ("watch", _, _) => Self::Watch,
             ("pool", Some(index), Some(service)) => Self::Pool {
                 index,
                 service: Handle(service),
             },
             _ => {
                 return Err(Error::unsupported(format_args!(
-                    "news {word:?} for an agent: wanted gone, or pool with an index and a handle"
+                    "news {word:?} for an agent: wanted gone, watch, or pool with an index and a handle"
                 )));
             }
         })
     }
 }
 
-/// What an agent asks of the chat: to be called `nick`. The answer is empty; a nick that is taken is refused.
+/// What an agent asks of the chat, as a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChatRequest<'a> {
+    /// To be called so. Answered with the whole nick; one that is taken is refused.
+    Nick {
+        /// The nick.
+        nick: &'a str,
+    },
+    /// Which room service has this place in the pool. Answered with its handle, when there is one.
+    Home {
+        /// The place.
+        index: usize,
+    },
+}
+
+impl<'a> ChatRequest<'a> {
+    /// The message.
+    ///
+    /// # Errors
+    /// As [`RoomRequest::encode`].
+    pub(crate) fn encode(&self) -> std::result::Result<Vec<u8>, WriteError> {
+        match self {
+            Self::Nick { nick } => pack(&("nick", *nick)),
+            Self::Home { index } => pack(&("home", *index)),
+        }
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// It is no such request.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self> {
+        let (word,) = unpack_prefix::<(&str,)>(bytes)?.0;
+        Ok(match word {
+            "nick" => {
+                let (_, nick) = unpack::<(&str, &str)>(bytes)?;
+                Self::Nick { nick }
+            }
+            "home" => {
+                let (_, index) = unpack::<(&str, usize)>(bytes)?;
+                Self::Home { index }
+            }
+            _ => {
+                return Err(Error::unsupported(format_args!(
+                    "request {word:?} of the chat: wanted nick or home"
+                )));
+            }
+        })
+    }
+}
+
+/// The answer to [`ChatRequest::Nick`].
 ///
 /// # Errors
 /// As [`RoomRequest::encode`].
 pub(crate) fn encode_nick(nick: &str) -> std::result::Result<Vec<u8>, WriteError> {
-    pack(&("nick", nick))
+    pack(&(nick,))
+}
+
+/// Reads the answer to [`ChatRequest::Nick`].
+///
+/// # Errors
+/// It is none.
+pub(crate) fn decode_nick(bytes: &[u8]) -> std::result::Result<String, UnpackError> {
+    unpack::<(String,)>(bytes).map(|(nick,)| nick)
+}
+
+/// The answer to [`ChatRequest::Home`].
+///
+/// # Errors
+/// Never, in fact: it is short.
+pub(crate) fn encode_home(home: Handle) -> std::result::Result<Vec<u8>, WriteError> {
+    pack(&(home.0,))
+}
+
+/// Reads the answer to [`ChatRequest::Home`].
+///
+/// # Errors
+/// It is none.
+pub(crate) fn decode_home(bytes: &[u8]) -> std::result::Result<Handle, UnpackError> {
+    unpack::<(u32,)>(bytes).map(|(handle,)| Handle(handle))
 }
 
 /// Why a call failed, for people who do not care about handles.
@@ -189,6 +280,9 @@ pub(crate) fn plain(error: &CallError) -> String {
         error => error.reason().to_string(),
     }
 }
+
+/// In the place of a room service that is not there, or not known.
+pub(crate) const NOBODY: Handle = Handle::SYSTEM;
 
 /// The services among which the rooms are shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -266,6 +360,7 @@ mod tests {
         check(RoomRequest::Quit);
         check(RoomRequest::Who { room });
         check(RoomRequest::Rooms);
+        check(RoomRequest::Watch);
     }
 
     #[test]
@@ -275,10 +370,30 @@ mod tests {
             assert_eq!(AgentNews::decode(&bytes).unwrap(), news);
         };
         check(AgentNews::Gone);
+        check(AgentNews::Watch);
         check(AgentNews::Pool {
             index: 3,
             service: Handle(0xff00_0010),
         });
+    }
+
+    #[test]
+    fn requests_of_the_chat_are_read_back() {
+        let check = |request: ChatRequest<'_>| {
+            let bytes = request.encode().unwrap();
+            assert_eq!(ChatRequest::decode(&bytes).unwrap(), request);
+        };
+        check(ChatRequest::Nick { nick: "bob" });
+        check(ChatRequest::Home { index: 3 });
+        for bytes in [pack(&("nick",)), pack(&("home", -1)), pack(&("sing",))] {
+            assert!(ChatRequest::decode(&bytes.unwrap()).is_err());
+        }
+        assert_eq!(
+            decode_nick(&encode_nick("bob@2").unwrap()).unwrap(),
+            "bob@2"
+        );
+        let home = Handle(0xff00_0010);
+        assert_eq!(decode_home(&encode_home(home).unwrap()).unwrap(), home);
     }
 
     #[test]
@@ -333,6 +448,7 @@ mod tests {
         ) {
             let _ = RoomRequest::decode(&bytes);
             let _ = AgentNews::decode(&bytes);
+            let _ = ChatRequest::decode(&bytes);
             let _ = decode_names(&bytes);
             let _ = decode_rooms(&bytes);
         }

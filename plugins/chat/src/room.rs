@@ -1,13 +1,15 @@
 //! The module `room`: a service that some of the rooms live in. Launched by the chat as `room CHAT`.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use skynet_service::{
     Buffer, Context, Error, Exit, Handle, KIND_LUA, KIND_TEXT, Local, Message, Result, ResultExt,
-    Service,
+    Service, This,
 };
 
 use crate::hall::{Hall, Tell};
+use crate::homes;
 use crate::protocol::{RoomRequest, encode_names, encode_rooms};
 
 /// The service. Its members are agents, by their handles; one that ends is out of all its rooms.
@@ -15,6 +17,10 @@ use crate::protocol::{RoomRequest, encode_names, encode_rooms};
 pub(crate) struct Room {
     hall: Local<Hall>,
     chat: Handle,
+    /// Agents of other nodes whose end is waited for.
+    watched: Local<HashSet<Handle>>,
+    /// Requests of those that wait for the end of this service.
+    watching: Local<Vec<Message>>,
 }
 
 impl Service for Room {
@@ -24,6 +30,8 @@ impl Service for Room {
         Ok(Self {
             hall: Local::default(),
             chat,
+            watched: Local::default(),
+            watching: Local::default(),
         })
     }
 
@@ -34,7 +42,7 @@ impl Service for Room {
                 message.kind()
             )));
         }
-        self.carry_out(cx, &message)
+        self.carry_out(cx, message)
     }
 
     async fn on_exit(&self, cx: &Context, exit: Exit) -> Result<()> {
@@ -49,25 +57,25 @@ impl Service for Room {
 }
 
 impl Room {
-    fn carry_out(&self, cx: &Context, message: &Message) -> Result<()> {
+    fn carry_out(&self, cx: &Context, message: Message) -> Result<()> {
         let who = message.source();
         let out = &mut Mail(cx);
         let hall = &self.hall;
         let mut answer = Vec::new();
-        match RoomRequest::decode(message)? {
+        match RoomRequest::decode(&message)? {
             RoomRequest::Join { room, nick } => {
                 if hall.with(|hall| hall.join(who, room, nick, out)) {
-                    cx.monitor(who);
+                    self.watch(cx, who);
                 }
             }
             RoomRequest::Leave { room } => {
                 if hall.with(|hall| hall.leave(who, room, out)) {
-                    cx.unmonitor(who);
+                    unwatch(cx, who);
                 }
             }
             RoomRequest::Quit => {
                 if hall.with(|hall| hall.remove(who, out)) {
-                    cx.unmonitor(who);
+                    unwatch(cx, who);
                 }
             }
             RoomRequest::Say { room, text } => hall.with(|hall| hall.say(who, room, text, out)),
@@ -76,8 +84,37 @@ impl Room {
                 answer = hall.with(|hall| encode_names(&hall.names(room).collect::<Vec<_>>()))?;
             }
             RoomRequest::Rooms => answer = hall.with(|hall| encode_rooms(&hall.rooms()))?,
+            RoomRequest::Watch => {
+                self.watching.with(|watching| watching.push(message));
+                return Ok(());
+            }
         }
-        Ok(cx.reply(message, answer)?)
+        Ok(cx.reply(&message, answer)?)
+    }
+
+    /// Sees to it that a member is taken out when it ends. One of another node stays watched until then, in or out.
+    fn watch(&self, cx: &Context, who: Handle) {
+        if !cx.is_remote(who) {
+            return cx.monitor(who);
+        }
+        let Some(this) = cx.this::<Self>() else {
+            return;
+        };
+        if self.watched.with(|watched| watched.insert(who)) {
+            cx.spawn_with(|cx| see_end(cx, this, who));
+        }
+    }
+}
+
+async fn see_end(cx: Context, this: This<Room>, who: Handle) {
+    homes::wait_end(&cx, who).await;
+    this.watched.with(|watched| watched.remove(&who));
+    this.hall.with(|hall| hall.remove(who, &mut Mail(&cx)));
+}
+
+fn unwatch(cx: &Context, who: Handle) {
+    if !cx.is_remote(who) {
+        cx.unmonitor(who);
     }
 }
 

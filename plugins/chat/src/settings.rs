@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) output_limit: u64,
     /// Seconds that a client may be silent; 0 for ever.
     pub(crate) idle_timeout: u32,
+    /// Whether the rooms are those of the whole network.
+    pub(crate) network: bool,
     /// How much a client may send.
     pub(crate) pace: Pace,
 }
@@ -54,6 +56,7 @@ impl Settings {
             clients: keys.number("chat.clients", 1000, 1..=10_000_000)?,
             output_limit: keys.number("chat.output_limit", 256 << 10, 4096..=1 << 30)?,
             idle_timeout: keys.number("chat.idle_timeout", 0, 0..=31_536_000)?,
+            network: keys.truth("chat.network", false)?,
             pace: Pace::read(&env)?,
         })
     }
@@ -83,6 +86,17 @@ pub(crate) fn env(cx: &Context) -> impl Fn(&str) -> Option<String> {
 struct Keys<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Keys<F> {
+    fn truth(&self, key: &'static str, default: bool) -> Result<bool, SettingError> {
+        let Some(found) = self.0(key).filter(|text| !text.is_empty()) else {
+            return Ok(default);
+        };
+        found.parse().map_err(|_| SettingError {
+            key,
+            found,
+            wanted: "true or false".to_owned(),
+        })
+    }
+
     fn number<T>(
         &self,
         key: &'static str,
@@ -140,6 +154,7 @@ mod tests {
         let settings = read("", &[]).unwrap();
         assert_eq!(settings.address, "127.0.0.1:8888");
         assert_eq!((settings.rooms, settings.clients), (4, 1000));
+        assert!(!settings.network && read("", &[("chat.network", "true")]).unwrap().network);
         assert_eq!(
             settings.pace,
             Pace {
@@ -174,6 +189,11 @@ mod tests {
             "chat.rate",
             "fast",
             "chat.rate is \"fast\"; wanted a number from 1 to 1000000",
+        );
+        check(
+            "chat.network",
+            "maybe",
+            "chat.network is \"maybe\"; wanted true or false",
         );
         check(
             "chat.output_limit",

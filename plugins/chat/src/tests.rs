@@ -1,6 +1,7 @@
 //! The three services together, on a fake node with a stand-in for the gate.
 
 mod gate;
+mod network;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +32,14 @@ impl World {
 
     /// A chat with settings of `[chat]`.
     fn with(settings: &[(&str, &str)]) -> Self {
+        let mut world = Self::prepared(settings);
+        world.chat = world.node.launch::<Chat>("").unwrap();
+        world.gate = *world.node.services().last().unwrap();
+        world
+    }
+
+    /// Everything but the chat.
+    fn prepared(settings: &[(&str, &str)]) -> Self {
         let mut node = Node::new();
         node.module::<Room>("room");
         node.module::<Agent>("agent");
@@ -40,12 +49,10 @@ impl World {
         }
         let street = node.peer();
         node.register(street, ".street");
-        let chat = node.launch::<Chat>("").unwrap();
-        let gate = *node.services().last().unwrap();
         Self {
             node,
-            chat,
-            gate,
+            chat: Handle::SYSTEM,
+            gate: Handle::SYSTEM,
             street,
             agents: BTreeMap::new(),
         }
