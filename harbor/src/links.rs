@@ -289,7 +289,12 @@ impl Harbor {
                 0
             }
         };
-        log::warn!("node {id} is lost: {why}; {failed} calls have failed");
+        let text = format!("node {id} is gone: {why}; {failed} calls have failed");
+        if failed == 0 {
+            log::info!("{text}");
+        } else {
+            log::warn!("{text}");
+        }
         let mut lost = 0;
         for item in &items {
             let caller = Handle(item.cookie.source);
@@ -338,6 +343,7 @@ impl Harbor {
             if let Some(peer) = self.peers.get(id)
                 && peer.kind == Kind::Ours
             {
+                peer.acknowledge();
                 peer.control(Control::Goodbye);
                 self.flush_peer(cx, id);
             }
