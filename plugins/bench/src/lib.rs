@@ -21,6 +21,7 @@ mod loaded;
 mod members;
 mod node;
 mod pairs;
+mod remote;
 mod report;
 mod ring;
 mod timers;
@@ -55,4 +56,11 @@ export! {
     bench_idle_async: members::IdleAsync,
     raw bench_member: members::Member,
     raw bench_echo: echo::Echo,
+    raw bench_remote: Conductor<remote::Remote>,
+    bench_far_caller: remote::Caller,
+    bench_far_starter: remote::Starter,
+    raw bench_far_sender: remote::Sender,
+    bench_far: remote::Far,
+    raw bench_far_echo: remote::Echo,
+    raw bench_far_sink: remote::Sink,
 }

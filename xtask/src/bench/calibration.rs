@@ -1,5 +1,7 @@
 //! How fast this machine is at the things that a node is made of.
 
+mod loopback;
+
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -77,6 +79,13 @@ pub(super) const CALIBRATIONS: &[Calibration] = &[
         seen: 142e3,
         more_is_better: true,
         run: |time| echo(1000, time),
+    },
+    Calibration {
+        name: "cal_loopback",
+        about: "two threads move bytes over one TCP connection, 1 MiB a write",
+        seen: 2000.0,
+        more_is_better: true,
+        run: loopback::run,
     },
 ];
 

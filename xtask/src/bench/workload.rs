@@ -2,6 +2,7 @@
 
 mod crowd;
 mod gate;
+mod harbor;
 mod latency;
 mod messages;
 mod report;
@@ -42,6 +43,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Workload> {
         latency::WORKLOADS,
         rest::WORKLOADS,
         gate::WORKLOADS,
+        harbor::WORKLOADS,
     ];
     groups.into_iter().flatten()
 }
@@ -107,14 +109,25 @@ pub(super) const WORKERS: u32 = 2;
 impl Bench {
     /// Starts a node with this one service, which launches what else it needs; with none if it is empty.
     fn node(&self, workers: u32, service: &str) -> Result<Node> {
-        let installed = self.built.as_ref().context("nothing was built")?;
-        let mut spec = NodeSpec::new("bench", &installed.cservice)
-            .set("thread", i64::from(workers))
-            .set("profile", true);
+        let mut spec = self.spec("bench", workers)?;
         if !service.is_empty() {
             spec = spec.start(service);
         }
-        Node::start(&installed.executable, self.folder.path(), &spec)
+        self.start(&spec)
+    }
+
+    /// A node that starts nothing yet.
+    fn spec(&self, name: &str, workers: u32) -> Result<NodeSpec> {
+        let spec = NodeSpec::new(name, &self.installed()?.cservice);
+        Ok(spec.set("thread", i64::from(workers)).set("profile", true))
+    }
+
+    fn start(&self, spec: &NodeSpec) -> Result<Node> {
+        Node::start(&self.installed()?.executable, self.folder.path(), spec)
+    }
+
+    fn installed(&self) -> Result<&Installed> {
+        self.built.as_ref().context("nothing was built")
     }
 
     /// Plays a scene of the bench plugin, `module MILLISECONDS args`, which reports as `name`; its figures.
