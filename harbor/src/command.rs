@@ -110,6 +110,9 @@ impl Harbor {
         let wait = self.settings.wait;
         let peer = self.await_peer(cx, id);
         peer.told = node.epoch;
+        if peer.ended == node.epoch {
+            peer.ended = 0;
+        }
         peer.dials = node.dials;
         peer.address = node.address.to_owned();
         if node.kind != Kind::Unknown || !peer.is_up() {
@@ -127,15 +130,14 @@ impl Harbor {
         }
     }
 
-    /// The master says that a life has ended. Without a number it knows only that its own connection has: a node that
-    /// is linked lives.
+    /// The master says that a life has ended: it has lost its connection to that node. A node that is linked lives all
+    /// the same; if it does not, the link will tell.
     fn on_gone(&mut self, cx: &Context, id: u8, epoch: u64, text: &str) {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
         let is_other = epoch != 0 && epoch != peer.told && epoch != peer.life;
-        let is_alive = epoch == 0 && peer.is_up();
-        if !is_other && !is_alive {
+        if !is_other && !peer.is_up() {
             self.left(cx, id, text);
         }
     }

@@ -191,18 +191,8 @@ impl Dialer {
         let said = (hello.known_epoch, hello.last_received);
         let acceptor_nonce = hello.nonce;
         assert!(chunk.is_empty(), "more than a HELLO: {chunk:02x?}");
-        let mine = Hello {
-            id: PEER,
-            keeps_listening: true,
-            has_secret: secret.is_some(),
-            heartbeat_ms: 100,
-            epoch,
-            known_epoch,
-            last_received,
-            nonce: self.nonce,
-            address: PEER_ADDRESS,
-        };
-        self.send(world, &mine.write().unwrap());
+        let mine = self.hello(epoch, known_epoch, last_received, secret.is_some());
+        self.send(world, &mine);
         let bytes = world.node.client_read(self.client);
         let mut chunk = &bytes[..];
         let Some(Frame::Go(go)) = self.parser.next(&mut chunk).unwrap() else {
@@ -223,6 +213,27 @@ impl Dialer {
             assert_eq!(go.proof, None);
         }
         said
+    }
+
+    /// Says HELLO, whatever comes of it.
+    fn say_hello_only(&mut self, world: &mut World, epoch: u64) {
+        let _ = world.node.client_read(self.client);
+        self.send(world, &self.hello(epoch, 0, 0, false));
+    }
+
+    fn hello(&self, epoch: u64, known_epoch: u64, last_received: u64, has_secret: bool) -> Vec<u8> {
+        let hello = Hello {
+            id: PEER,
+            keeps_listening: true,
+            has_secret,
+            heartbeat_ms: 100,
+            epoch,
+            known_epoch,
+            last_received,
+            nonce: self.nonce,
+            address: PEER_ADDRESS,
+        };
+        hello.write().unwrap()
     }
 
     /// The frames that came, in short.

@@ -221,6 +221,36 @@ fn a_silent_node_is_lost_and_may_come_back() {
 }
 
 #[test]
+fn a_node_that_only_the_master_has_lost_stays_linked() {
+    let mut world = World::new();
+    let dialer = world.linked();
+    world.tell(&(
+        "gone",
+        PEER,
+        PEER_EPOCH.cast_signed(),
+        "its connection has ended",
+    ));
+    assert_eq!(world.news(), [""; 0]);
+    assert!(!dialer.is_closed(&world));
+    // Not so when its link is gone, too. It may all the same come back as it was, if the master says so.
+    world.node.client_close(dialer.client);
+    world.tell(&(
+        "gone",
+        PEER,
+        PEER_EPOCH.cast_signed(),
+        "its connection has ended",
+    ));
+    assert_eq!(world.news().len(), 1);
+    let mut stale = world.dial();
+    stale.say_hello_only(&mut world, PEER_EPOCH);
+    assert!(stale.is_closed(&world));
+    world.expect(PEER_EPOCH, 2);
+    let mut dialer = world.dial();
+    assert_eq!(dialer.greet(&mut world, PEER_EPOCH, 0, 0), (0, 0));
+    assert_eq!(world.news(), [format!("up,{PEER},{PEER_EPOCH},2")]);
+}
+
+#[test]
 fn who_leaves_is_lost_at_once() {
     let mut world = World::new();
     let dialer = world.linked();
