@@ -70,6 +70,7 @@
 mod buffer;
 mod call;
 mod context;
+mod data_center;
 mod entry;
 mod error;
 mod executor;
@@ -77,6 +78,7 @@ mod executor;
 pub mod export;
 mod guard;
 mod handle;
+mod harbor;
 mod host;
 mod local;
 mod logging;
@@ -85,6 +87,7 @@ mod outgoing;
 mod payload;
 mod raw;
 mod reason;
+mod request;
 mod runner;
 mod service;
 mod shared;
@@ -92,6 +95,7 @@ pub mod socket;
 pub mod testing;
 mod timer;
 mod turn;
+mod unique;
 mod values;
 mod waiters;
 mod watch;
@@ -99,10 +103,12 @@ mod watch;
 pub use buffer::Buffer;
 pub use call::Call;
 pub use context::{Answerable, Context, Outcome, PeerState, RedirectError, TaskHandle, This};
+pub use data_center::DataCenter;
 pub use error::{
     CallError, CommandError, Error, HostError, LaunchError, Result, ResultExt, SendError,
 };
 pub use handle::{Destination, Handle, ParseHandleError, Peer};
+pub use harbor::{Harbor, HarborError, MasterInfo, NodeInfo, NodeKind, NodeState};
 pub use local::Local;
 pub use log;
 pub use message::{Message, Reply, Responder};
@@ -110,6 +116,7 @@ pub use outgoing::Outgoing;
 pub use payload::Payload;
 pub use raw::RawMessage;
 pub use reason::Reason;
+pub use request::RequestError;
 pub use service::{Exit, OnPanic, RawService, Service};
 pub use skynet_abi as abi;
 pub use skynet_abi::{
@@ -121,6 +128,7 @@ pub use skynet_abi::{
 pub use skynet_seri as seri;
 pub use socket::{TcpListener, TcpStream, UdpSocket};
 pub use timer::{Elapsed, Interval, Sleep};
+pub use unique::UniqueError;
 pub use waiters::Waiters;
 pub use watch::Watch;
 

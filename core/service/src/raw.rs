@@ -88,7 +88,7 @@ impl<'a> RawMessage<'a> {
         Handle(self.raw.destination)
     }
 
-    /// The global name it was sent to, for the harbor service.
+    /// The global name it was sent to, for the harbor service, without the zeros behind it.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         if self.raw.flags & abi::FLAG_BY_NAME == 0 {
@@ -96,7 +96,8 @@ impl<'a> RawMessage<'a> {
         }
         // SAFETY: the node lends `name_len` bytes at `name` for the call.
         let name = unsafe { bytes(self.raw.name, self.raw.name_len as usize) };
-        std::str::from_utf8(name).ok()
+        let end = name.iter().position(|byte| *byte == 0);
+        std::str::from_utf8(&name[..end.unwrap_or(name.len())]).ok()
     }
 
     /// Pairs a reply with its call; else a number of the sender's choice; of a socket event the socket.

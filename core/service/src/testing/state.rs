@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use skynet_abi as abi;
 use skynet_abi::{
     FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_EXIT,
-    KIND_HARBOR, KIND_RESPONSE, KIND_SYSTEM, KIND_TIMER, REMOTE_PAYLOAD, STATUS_DEAD, STATUS_FULL,
-    STATUS_INVALID, STATUS_NODE_LOST, STATUS_NOT_FOUND, STATUS_TOO_LARGE, STATUS_WRONG_TURN,
+    KIND_HARBOR, KIND_RESPONSE, KIND_SYSTEM, KIND_TIMER, NAME_SIZE, REMOTE_PAYLOAD, STATUS_DEAD,
+    STATUS_FULL, STATUS_INVALID, STATUS_NODE_LOST, STATUS_NOT_FOUND, STATUS_TOO_LARGE,
+    STATUS_WRONG_TURN,
 };
 
 use crate::message::Head;
@@ -203,7 +204,9 @@ impl State {
                     head.flags &= !FLAG_BY_NAME;
                     head.destination = Handle(handle);
                 }
-                None if name.starts_with(['.', ':']) => return Err(STATUS_NOT_FOUND),
+                None if name.starts_with(['.', ':']) || name.len() >= NAME_SIZE => {
+                    return Err(STATUS_NOT_FOUND);
+                }
                 None if head.flags & FLAG_REPLY != 0 => return Err(STATUS_INVALID),
                 None => {
                     head.destination = Handle::SYSTEM;

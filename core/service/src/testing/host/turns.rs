@@ -6,7 +6,7 @@ use std::ptr;
 
 use skynet_abi as abi;
 use skynet_abi::{
-    DELIVER_FAILED, DELIVER_KEEP, FLAG_BY_NAME, FLAG_SHARED, STATUS_DEAD, STATUS_OK,
+    DELIVER_FAILED, DELIVER_KEEP, FLAG_BY_NAME, FLAG_SHARED, NAME_SIZE, STATUS_DEAD, STATUS_OK,
     STATUS_PENDING, STATUS_UNSUPPORTED, Text,
 };
 
@@ -95,7 +95,12 @@ pub(in crate::testing) fn deliver(node: &Shared, handle: u32, mail: Mail) {
     } = mail;
     let (data, len, shared) = payload.into_raw();
     let name = name.filter(|_| head.flags & FLAG_BY_NAME != 0);
-    let name = name.as_deref().unwrap_or("");
+    // As the node does: filled up with zeros.
+    let name = name.map_or_else(Vec::new, |name| {
+        let mut bytes = name.into_bytes();
+        bytes.resize(NAME_SIZE, 0);
+        bytes
+    });
     let message = abi::Message {
         data,
         len,
