@@ -32,6 +32,17 @@ use crate::{build, install};
 
 pub(crate) use fake_node::{Args as FakeNodeArgs, run as fake_node};
 
+/// The plugins of a single node with nothing to do.
+const BASE_PLUGINS: &[&str] = &[
+    "logger",
+    "launcher",
+    "control",
+    "harbor",
+    "master",
+    "datacenter",
+    "service_mgr",
+];
+
 /// Every scenario, in the order in which they run.
 const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -239,14 +250,21 @@ impl Stage {
         &self.cservice
     }
 
-    /// A folder of the scenario's own with copies of the named plugins (file names without `lib` and ending).
+    /// A folder of the scenario's own with copies of what every node needs and of the named plugins (file names without
+    /// `lib` and ending).
     pub(crate) fn private_cservice(&self, plugins: &[&str]) -> Result<PathBuf> {
         let folder = self.folder().join("cservice");
-        std::fs::create_dir_all(&folder)?;
-        for name in plugins {
-            install::place(&self.plugin(name)?, &folder)?;
-        }
+        self.place_plugins(plugins, &folder)?;
         Ok(folder)
+    }
+
+    /// As [`private_cservice`](Self::private_cservice), into a folder.
+    pub(crate) fn place_plugins(&self, plugins: &[&str], folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for name in BASE_PLUGINS.iter().chain(plugins) {
+            install::place(&self.plugin(name)?, folder)?;
+        }
+        Ok(())
     }
 
     /// The file of a plugin in [`cservice`](Self::cservice).

@@ -1,6 +1,6 @@
-//! Service `launcher`: the node's first service after the log. It starts `control` and then the services of the
-//! configuration's `start`, each when the one before is ready; if one fails, the node ends. It goes on as `.launcher`,
-//! launching what others ask for and keeping track of it.
+//! Service `launcher`: the node's first service after the log. It starts what every node has (see `bootstrap`) and then
+//! the services of the configuration's `start`, each when the one before is ready; if one fails, the node ends. It goes on
+//! as `.launcher`, launching what others ask for and keeping track of it.
 //!
 //! Requests are of kind `KIND_LUA`:
 //!
@@ -11,6 +11,7 @@
 //! | `STAT` | a table: `":0000000a"` to a table of figures |
 //! | `KILL address` | a table: the handle to what was launched |
 
+mod bootstrap;
 mod protocol;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,7 @@ impl Service for Launcher {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        for line in start_lines(cx) {
+        for line in bootstrap::lines(|key| cx.env(key)) {
             if let Err(error) = self.launch(cx, &line, true).await {
                 let reason = format!("a start service failed: {error}");
                 log::error!("{reason}");
@@ -98,19 +99,6 @@ impl Service for Launcher {
         }
         Ok(())
     }
-}
-
-/// What the node starts: `control`, unless the configuration says no or starts it itself, and what `start` lists.
-fn start_lines(cx: &Context) -> Vec<String> {
-    let start = cx.env("start").unwrap_or_default();
-    let lines = start.lines().map(str::trim).filter(|line| !line.is_empty());
-    let mut lines: Vec<String> = lines.map(str::to_owned).collect();
-    let is_control = |line: &String| line.split_whitespace().next() == Some("control");
-    let is_unwanted = cx.env("control").is_some_and(|value| value == "false");
-    if !is_unwanted && !lines.iter().any(is_control) {
-        lines.insert(0, "control".to_owned());
-    }
-    lines
 }
 
 impl Launcher {

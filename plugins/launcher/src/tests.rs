@@ -37,11 +37,15 @@ impl Service for Broken {
     }
 }
 
+/// What a single node starts by itself.
+const OWN: [&str; 4] = ["control", "dummy", "datacenter", "service_mgr"];
+
 /// A node with modules and this to start, without the launcher.
 fn prepared(start: &str) -> Node {
     let mut node = Node::new();
-    node.raw_module::<Idle>("idle");
-    node.raw_module::<Idle>("control");
+    for module in ["idle"].into_iter().chain(OWN) {
+        node.raw_module::<Idle>(module);
+    }
     node.module::<Broken>("broken");
     node.set_env("name", "test");
     node.set_env("start", start);
@@ -76,23 +80,17 @@ fn has_log(node: &Node, level: u32, part: &str) -> bool {
 }
 
 #[test]
-fn services_are_started_in_order_after_control() {
+fn services_are_started_in_order() {
     let check = |start: &str, expected: &[&str]| {
         let (mut node, launcher) = node(start);
+        let own = OWN.iter().filter(|own| !start.contains(*own));
+        let expected: Vec<&str> = own.chain(expected).copied().collect();
         assert_eq!(list(&mut node, launcher), expected, "{start:?}");
         assert!(has_log(&node, abi::LEVEL_INFO, "node test is ready"));
     };
-    check("", &["control"]);
-    check("idle 1\nidle 2\n", &["control", "idle 1", "idle 2"]);
+    check("", &[]);
+    check("idle 1\nidle 2\n", &["idle 1", "idle 2"]);
     check("idle 1\n\n  control x\n", &["idle 1", "control x"]);
-}
-
-#[test]
-fn control_can_be_left_out() {
-    let mut node = Node::new();
-    node.set_env("control", "false");
-    let launcher = node.launch::<Launcher>("").unwrap();
-    assert!(list(&mut node, launcher).is_empty());
 }
 
 #[test]
@@ -110,6 +108,17 @@ fn a_start_service_that_fails_ends_the_node() {
 }
 
 #[test]
+fn a_network_that_cannot_be_joined_ends_the_node() {
+    let mut node = prepared("idle");
+    node.set_env("harbor", "2");
+    node.module::<Broken>("slave");
+    assert!(node.launch::<Launcher>("").is_err());
+    let reason = "launch of \"slave\" failed: the moon is full";
+    assert!(has_log(&node, abi::LEVEL_ERROR, reason));
+    assert!(node.services().is_empty());
+}
+
+#[test]
 fn the_end_of_a_start_service_is_told() {
     let (mut node, launcher) = node("idle start");
     let started = *node.services().last().unwrap();
@@ -119,14 +128,12 @@ fn the_end_of_a_start_service_is_told() {
         pack!("LAUNCH", "idle", "later").unwrap(),
     );
     let later = Handle(u32::try_from(number.unwrap().as_integer().unwrap()).unwrap());
-    assert_eq!(
-        list(&mut node, launcher),
-        ["control", "idle start", "idle later"]
-    );
+    let both = ["idle start", "idle later"];
+    assert_eq!(list(&mut node, launcher), [&OWN[..], &both].concat());
     node.send(later, KIND_TEXT, "bored").unwrap();
     node.send(started, KIND_TEXT, "tired").unwrap();
     node.run();
-    assert_eq!(list(&mut node, launcher), ["control"]);
+    assert_eq!(list(&mut node, launcher), OWN);
     assert!(has_log(&node, abi::LEVEL_WARN, "(idle start) has ended"));
     assert!(has_log(&node, abi::LEVEL_WARN, "tired"));
     assert!(
@@ -156,7 +163,7 @@ fn launches_that_fail_say_why() {
         let error = ask(&mut node, launcher, request).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
-    assert_eq!(list(&mut node, launcher), ["control"]);
+    assert_eq!(list(&mut node, launcher), OWN);
     assert!(
         node.call(launcher, KIND_TEXT, "LIST").is_err(),
         "a text is no request"

@@ -56,14 +56,7 @@ impl Shop {
         fs::write(made.join("version.c"), SOURCE)?;
         Ok(Self {
             made,
-            cservice: stage.private_cservice(&[
-                "logger",
-                "launcher",
-                "control",
-                "test-probe",
-                "test-caller",
-                "hello-c",
-            ])?,
+            cservice: stage.private_cservice(&["test-probe", "test-caller", "hello-c"])?,
         })
     }
 
@@ -256,10 +249,7 @@ fn debug_and_release(stage: &Stage) -> Result<()> {
         "the {theirs} build is the same as the {ours} build"
     );
     let cservice = stage.folder().join("mixed");
-    for name in ["logger", "launcher", "control", "test-probe", "test-caller"] {
-        fs::create_dir_all(&cservice)?;
-        install::place(&stage.plugin(name)?, &cservice)?;
-    }
+    stage.place_plugins(&["test-probe", "test-caller"], &cservice)?;
     install::place(&plugin, &cservice)?;
     stage.step(format!("a {theirs} plugin in a {ours} node"));
     mixed(stage, stage.executable(), &cservice, "theirs")?;

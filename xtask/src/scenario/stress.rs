@@ -21,14 +21,7 @@ use crate::say;
 /// How long the storm blows when nothing else is said.
 const TIME: Duration = Duration::from_secs(7);
 /// Plugins that the node loads.
-const PLUGINS: &[&str] = &[
-    "control",
-    "launcher",
-    "logger",
-    "test_stress",
-    "test-probe",
-    "test-caller",
-];
+const PLUGINS: &[&str] = &["test_stress", "test-probe", "test-caller"];
 /// Services that do everything at random.
 const ACTORS: u64 = 24;
 /// Clients of the control socket at once.
