@@ -6,10 +6,8 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::time::Duration;
 
-use skynet_abi as abi;
-
 use crate::context::TaskHandle;
-use crate::{Buffer, Context, Error, Handle, Local, Message, Reason, Responder, Result};
+use crate::{Context, Error, Handle, Local, Message, Reason, Responder, Result};
 
 /// Requests that are answered later, by what they wait for: a name, a path, a number.
 ///
@@ -265,7 +263,8 @@ impl<K: Ord + Clone + Send + 'static> Waiters<K> {
         }
         let (this, own) = (self.clone(), cx.clone());
         cx.spawn(async move {
-            let is_lost = node_is_lost(&own, node).await;
+            // An error: nobody can tell.
+            let is_lost = own.harbor().link(node).await.is_ok();
             this.state.with(|state| state.links.remove(&node));
             if is_lost {
                 let first = u32::from(node) << 24;
@@ -322,23 +321,6 @@ impl<K: Ord + Clone + Send + 'static> Waiters<K> {
         // As the node tells the caller itself, perhaps before this comes.
         for responder in overdue {
             responder.reply_error(Reason::TIMED_OUT, "");
-        }
-    }
-}
-
-/// Waits until a node is lost. False: nobody can tell.
-async fn node_is_lost(cx: &Context, node: u8) -> bool {
-    /// Asked again then, so that the node's own limit for calls does not matter.
-    const AT_MOST: Duration = Duration::from_secs(24 * 3600);
-    loop {
-        let Ok(question) = Buffer::pack(&("LINK", i64::from(node))) else {
-            return false;
-        };
-        let answer = cx.call_timeout(".cslave", abi::KIND_LUA, question, AT_MOST);
-        match answer.await {
-            Ok(_) => return true,
-            Err(error) if error.is_timeout() => {}
-            Err(_) => return false,
         }
     }
 }

@@ -29,9 +29,7 @@ use std::time::Duration;
 use request::Request;
 use settings::Settings;
 use skynet_seri::Value;
-use skynet_service::{
-    Buffer, Context, Error, KIND_LUA, Local, Message, Result, ResultExt as _, Service, export,
-};
+use skynet_service::{Buffer, Context, Error, KIND_LUA, Local, Message, Result, Service, export};
 use store::Store;
 use tree::{Node, Tree};
 use updates::Updates;
@@ -54,7 +52,10 @@ impl Service for DataCenter {
             Some(file) => Some(cx.blocking(|| Store::open(file, &mut tree))?),
             None => None,
         };
-        register_global(cx).await?;
+        let network = cx.harbor();
+        network
+            .global_name_timeout(DATACENTER, cx.handle(), join_limit(cx))
+            .await?;
         Ok(Self {
             tree: Local::new(tree),
             waits: Waits::new(settings.waiters),
@@ -102,17 +103,6 @@ impl DataCenter {
         self.tree
             .with(|tree| Ok(tree.get(path)?.map(Node::to_value).unwrap_or_default()))
     }
-}
-
-/// Makes this service the one that all nodes use.
-async fn register_global(cx: &Context) -> Result<()> {
-    let request = Buffer::pack(&("REGISTER", DATACENTER, i64::from(cx.handle().0)))?;
-    cx.call_timeout(".cslave", KIND_LUA, request, join_limit(cx))
-        .await
-        .context(format_args!(
-            "the global name {DATACENTER} was not registered"
-        ))?;
-    Ok(())
 }
 
 /// How long the network may take to answer at start.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use skynet_seri::{Table, Value, decode, encode, pack};
 use skynet_service::testing::{Node, Pending};
 use skynet_service::{
-    CallError, Context, Handle, KIND_LUA, KIND_TEXT, Message, Reason, Result, Service,
+    CallError, Context, Handle, KIND_LUA, KIND_TEXT, Message, RawMessage, RawService, Reason,
+    Result, Service,
 };
 
 use super::DataCenter;
@@ -41,6 +42,55 @@ impl Service for Killer {
     async fn handle(&self, cx: &Context, _message: Message) -> Result<()> {
         let center = cx.query(".center").expect("a data center");
         Ok(cx.kill(center)?)
+    }
+}
+
+/// Carries messages for the global name, in a node without a network.
+struct Names;
+
+impl RawService for Names {
+    fn start(cx: &Context, _args: &str) -> Result<Self> {
+        cx.become_harbor(0)?;
+        Ok(Self)
+    }
+
+    fn on_message(&mut self, cx: &Context, message: &mut RawMessage<'_>) -> Result<()> {
+        assert_eq!(message.name(), Some("DATACENTER"));
+        Ok(cx.redirect(message.keep(), ".center")?)
+    }
+}
+
+/// Uses the data center as the SDK has it.
+struct Client;
+
+impl Service for Client {
+    async fn start(_cx: &Context, _args: &str) -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn handle(&self, cx: &Context, message: Message) -> Result<()> {
+        let center = cx.data_center();
+        if message.bytes() == b"wait" {
+            let found: String = center.wait(&("late", 1)).await?;
+            return Ok(cx.reply(&message, &found)?);
+        }
+        assert_eq!(center.get::<i64>(&("a", "b")).await?, None);
+        center.set(&("a", "b"), &5).await?;
+        assert_eq!(center.get::<i64>(&("a", "b")).await?, Some(5));
+        assert_eq!(center.update::<i64>(&("a", "b"), &6).await?, Some(5));
+        assert_eq!(center.update::<i64>(&("a", "c"), &7).await?, None);
+        let table: Value = center.get(&("a",)).await?.unwrap_or_default();
+        let table = table.as_table().cloned().unwrap_or_default();
+        assert_eq!(table.get("c"), Some(&Value::Integer(7)));
+        center.set(&("a", "b"), &None::<i64>).await?;
+        assert_eq!(center.get::<i64>(&("a", "b")).await?, None);
+        assert_eq!(center.update::<i64>(&("a", "b"), &None::<i64>).await?, None);
+        let limit = Duration::from_secs(1);
+        let late = center.timeout(limit).wait::<i64>(&("never",)).await;
+        assert!(late.is_err_and(|error| error.is_timeout()));
+        assert!(center.wait::<i64>(&("a", "c", "d")).await.is_err());
+        center.set(&("late", 1), "there").await?;
+        Ok(cx.reply(&message, "done")?)
     }
 }
 
@@ -208,6 +258,19 @@ fn it_holds_no_more_than_it_may() {
         &pack!("x".repeat(500)).unwrap(),
     );
     center.check(pack!("UPDATE", "b", "x".repeat(500)).unwrap(), &[]);
+}
+
+#[test]
+fn the_sdk_and_the_data_center_mean_the_same() {
+    let mut center = Fixture::new("", &[]);
+    center.node.launch_raw::<Names>("").unwrap();
+    let client = center.node.launch::<Client>("").unwrap();
+    let wait = center.node.begin_call(client, KIND_TEXT, "wait").unwrap();
+    let all = center.node.begin_call(client, KIND_TEXT, "all").unwrap();
+    center.node.run();
+    center.node.advance(Duration::from_secs(1));
+    assert_eq!(center.finish(&all).unwrap().unwrap(), b"done");
+    assert_eq!(center.finish(&wait).unwrap().unwrap(), b"there");
 }
 
 #[test]

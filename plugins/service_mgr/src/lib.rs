@@ -29,8 +29,8 @@ use network::Network;
 use request::{Request, Target};
 use skynet_seri::Value;
 use skynet_service::{
-    Buffer, Context, Error, Exit, Handle, KIND_LUA, Local, Message, Result, ResultExt as _,
-    Service, Waiters, export,
+    Buffer, Context, Error, Exit, Handle, KIND_LUA, Local, Message, Result, Service, Waiters,
+    export,
 };
 use slave::Slave;
 use table::Table;
@@ -205,15 +205,6 @@ impl ServiceMgr {
         network.add(message.source(), manager)?;
         Ok(cx.reply(message, skynet_seri::encode(&[Value::Nil])?)?)
     }
-}
-
-/// What `.cslave` is told of a global name.
-async fn register_global(cx: &Context, name: &str) -> Result<()> {
-    let request = Buffer::pack(&("REGISTER", name, i64::from(cx.handle().0)))?;
-    cx.call_timeout(".cslave", KIND_LUA, request, join_limit(cx))
-        .await
-        .context(format_args!("the global name {name} was not registered"))?;
-    Ok(())
 }
 
 /// How long the network may take to answer at start.

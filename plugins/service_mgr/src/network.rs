@@ -7,7 +7,7 @@ use skynet_seri::Value;
 use skynet_service::{Buffer, Context, Error, Handle, KIND_LUA, Local, Reply, Result, log};
 
 use crate::answer::is_gone;
-use crate::register_global;
+use crate::join_limit;
 
 /// The name by which the other nodes find it.
 pub(crate) const SERVICE: &str = "SERVICE";
@@ -26,7 +26,10 @@ impl Network {
     /// # Errors
     /// The name is another's, or `.cslave` does not answer.
     pub(crate) async fn register(cx: &Context) -> Result<Self> {
-        register_global(cx, SERVICE).await?;
+        let network = cx.harbor();
+        network
+            .global_name_timeout(SERVICE, cx.handle(), join_limit(cx))
+            .await?;
         Ok(Self {
             managers: Local::default(),
         })

@@ -62,7 +62,8 @@ impl Slave {
         };
         let slave = self.clone();
         cx.spawn_with(|cx| async move {
-            let is_lost = node_is_lost(&cx, node).await;
+            // An error: nobody can tell.
+            let is_lost = cx.harbor().link(node).await.is_ok();
             slave.state.with(|state| state.links.remove(&node));
             if is_lost {
                 slave.look_again(&cx);
@@ -124,27 +125,11 @@ impl Slave {
 
 /// Finds the network's manager and tells it of this one.
 async fn find(cx: &Context) -> Result<Handle> {
-    let question = Buffer::pack(&("QUERYNAME", SERVICE))?;
-    let answer = cx.call(".cslave", KIND_LUA, question).await?;
-    let (manager,) = answer.unpack::<(u32,)>()?;
+    let manager = cx.harbor().query_name(SERVICE).await?;
+    let manager = manager.ok_or_else(|| Error::msg(format_args!("nobody is {SERVICE}")))?;
     let report = Buffer::pack(&("REPORT", i64::from(cx.handle().0)))?;
-    cx.call(Handle(manager), KIND_LUA, report).await?;
-    Ok(Handle(manager))
-}
-
-/// Waits until a node is lost. False: nobody can tell.
-async fn node_is_lost(cx: &Context, node: u8) -> bool {
-    loop {
-        let Ok(question) = Buffer::pack(&("LINK", i64::from(node))) else {
-            return false;
-        };
-        let answer = cx.call_timeout(".cslave", KIND_LUA, question, LONGEST_LAUNCH);
-        match answer.await {
-            Ok(_) => return true,
-            Err(error) if error.is_timeout() => {}
-            Err(_) => return false,
-        }
-    }
+    cx.call(manager, KIND_LUA, report).await?;
+    Ok(manager)
 }
 
 fn request(command: &str, target: &Target, arguments: &[u8]) -> Result<Buffer> {

@@ -1,6 +1,7 @@
 //! The service manager in a fake node, whose launcher and `.cslave` the tests play.
 
 mod own;
+mod sdk;
 mod slave;
 
 use skynet_seri::{Table, Value, decode, encode, pack};
