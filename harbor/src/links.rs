@@ -164,7 +164,7 @@ impl Harbor {
         peer.acknowledge();
         let stamp = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         peer.control(Control::Ping(stamp));
-        Timer::Beat(id, generation).set(cx, beat.min(peer.heartbeat - silence));
+        Timer::Beat(id, generation).set(cx, beat.min(peer.heartbeat.saturating_sub(silence)));
         self.mark(cx, id);
     }
 

@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use skynet_service::seri::{pack, unpack};
 use skynet_service::{
     Buffer, Context, Error, Handle, KIND_LUA, KIND_TEXT, Message, RawMessage, RawService, Result,
     Service, bail,
@@ -95,7 +94,7 @@ impl Service for Caller {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        let echo = query_name(cx, ECHO).await?;
+        let echo = find(cx, ECHO).await?;
         let payload = vec![0; self.size];
         let latencies = Latencies::new();
         loop {
@@ -124,7 +123,7 @@ impl Service for Starter {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        let sink = query_name(cx, SINK).await?;
+        let sink = find(cx, SINK).await?;
         cx.launch(&format!("bench_far_sender {sink} {}", self.args))
             .await?;
         Ok(())
@@ -191,7 +190,7 @@ impl Service for Far {
     async fn start(cx: &Context, _args: &str) -> Result<Self> {
         for (name, module) in [(ECHO, "bench_far_echo"), (SINK, "bench_far_sink")] {
             let handle = cx.launch(module).await?;
-            register(cx, name, handle).await?;
+            cx.harbor().global_name(name, handle).await?;
         }
         Ok(Self)
     }
@@ -239,17 +238,10 @@ impl RawService for Sink {
     }
 }
 
-async fn query_name(cx: &Context, name: &str) -> Result<Handle> {
-    let reply = cx
-        .call(".cslave", KIND_LUA, pack(&("QUERYNAME", name))?)
-        .await?;
-    Ok(Handle(unpack::<(u32,)>(&reply)?.0))
-}
-
-async fn register(cx: &Context, name: &str, handle: Handle) -> Result<()> {
-    cx.call(".cslave", KIND_LUA, pack(&("REGISTER", name, handle.0))?)
-        .await?;
-    Ok(())
+/// The service of the other node with this name, when it is there.
+async fn find(cx: &Context, name: &str) -> Result<Handle> {
+    let found = cx.harbor().query_name(name).await?;
+    found.ok_or_else(|| Error::msg(format_args!("nobody is called {name}")))
 }
 
 fn two(args: &str) -> Result<(usize, usize)> {
