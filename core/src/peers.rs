@@ -80,6 +80,12 @@ impl Peers {
         is_free
     }
 
+    /// How many turns wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        *self.lock()
+    }
+
     fn lock(&self) -> MutexGuard<'_, usize> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,23 +1,26 @@
-//! From a sender to a mailbox: who may send what, whom it reaches, and who owes whom an answer.
+//! From a sender to a mailbox: who may send what, whom it reaches (`resolve.rs`), and who owes whom an answer.
+
+mod resolve;
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use skynet_abi::{
-    FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_HARBOR,
-    KIND_RESPONSE, KIND_SYSTEM, Message, NAME_SIZE, PEER_FULL, PEER_FULL_BLOCK, PEER_OPEN,
-    REMOTE_PAYLOAD, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NODE_LOST, STATUS_NOT_FOUND,
-    STATUS_TOO_LARGE, STATUS_WRONG_TURN,
+    FLAG_BY_NAME, FLAG_CALL, FLAG_FOREIGN, FLAG_REDIRECTED, FLAG_REPLY, KIND_ERROR, KIND_RESPONSE,
+    Message, STATUS_DEAD, STATUS_FULL, STATUS_INVALID, STATUS_NODE_LOST, STATUS_NOT_FOUND,
+    STATUS_WRONG_TURN,
 };
 
 use crate::buffer::{Buffer, FLAG_MATCHED, Letter};
 use crate::call::OpenCall;
 use crate::clock;
-use crate::node::{Node, node};
+use crate::node::node;
 use crate::peers;
 use crate::service::{Found, Pushed, Service, Turn, add_own};
 use crate::timers::Event;
-use crate::worker;
+use resolve::{Receiver, find_absent};
+
+pub(crate) use resolve::parse_handle;
 
 /// Kinds above this are the host's.
 const KIND_LAST: u32 = 255;
@@ -44,16 +47,6 @@ const SENDER_FLAGS: u32 = FLAG_CALL | FLAG_REPLY | FLAG_REDIRECTED;
 pub(crate) enum Destination<'a> {
     Handle(u32),
     Name(&'a [u8]),
-}
-
-/// Whom a message will really be given to.
-struct Receiver {
-    /// The service with this handle, or the harbor service for one of another node.
-    service: Found,
-    /// 0 for a message to a global name.
-    handle: u32,
-    /// The global name, for the harbor service.
-    name: Option<Box<[u8; NAME_SIZE]>>,
 }
 
 /// Who sends.
@@ -276,6 +269,17 @@ impl<'a> Outgoing<'a> {
         }
         letter
     }
+
+    /// The flag of an answer that the harbor service gives for another node, unless it vouches for the source.
+    #[cold]
+    fn matching(&self, sender: u32) -> u16 {
+        let node = node();
+        let is_matched = self.flags & FLAG_REPLY != 0
+            && self.message.flags & FLAG_FOREIGN == 0
+            && sender == node.harbor.load(Ordering::Relaxed)
+            && !node.registry.is_local(self.message.source);
+        if is_matched { FLAG_MATCHED } else { 0 }
+    }
 }
 
 /// Who gets a message that asks for nothing but to be delivered: to a handle of this node, no call, no answer.
@@ -333,158 +337,6 @@ fn push(service: Found, letter: Letter, limited: bool) -> Result<(), Refused> {
         Pushed::Closed(letter) => Err((STATUS_DEAD, letter)),
         Pushed::Full(letter) => Err((STATUS_FULL, letter)),
     }
-}
-
-impl Outgoing<'_> {
-    /// Whom the message will be given to, if it is for `to`. The turn of `waiter` may be kept until it can be sent.
-    #[inline]
-    fn resolve(
-        &self,
-        to: Destination<'_>,
-        waiter: Option<&'static Service>,
-    ) -> Result<Receiver, i32> {
-        match to {
-            Destination::Handle(handle) => match node().registry.find(handle) {
-                Some(service) => Ok(Receiver {
-                    service,
-                    handle,
-                    name: None,
-                }),
-                None => self.resolve_absent(handle, waiter),
-            },
-            Destination::Name(name) => self.resolve_name(name, waiter),
-        }
-    }
-
-    /// A handle that the table does not have.
-    #[cold]
-    fn resolve_absent(
-        &self,
-        handle: u32,
-        waiter: Option<&'static Service>,
-    ) -> Result<Receiver, i32> {
-        let node = node();
-        if handle == 0 {
-            return Err(STATUS_INVALID);
-        }
-        if node.registry.is_local(handle) {
-            let handle = node.registry.own_form(handle);
-            let service = node.registry.find(handle).ok_or(STATUS_DEAD)?;
-            return Ok(Receiver {
-                service,
-                handle,
-                name: None,
-            });
-        }
-        self.check_remote(node)?;
-        if node.registry.harbor() == 0 {
-            // In a single node there is no other one.
-            return Err(STATUS_NODE_LOST);
-        }
-        self.wait_for_peer(node, handle, waiter)?;
-        Ok(Receiver {
-            service: find_harbor(node)?,
-            handle,
-            name: None,
-        })
-    }
-
-    /// Whether such messages can go to other nodes.
-    fn check_remote(&self, node: &Node) -> Result<(), i32> {
-        if self.message.kind == KIND_SYSTEM || self.message.kind == KIND_HARBOR {
-            return Err(STATUS_INVALID);
-        }
-        find_harbor(node)?;
-        if self.message.len > REMOTE_PAYLOAD {
-            return Err(STATUS_TOO_LARGE);
-        }
-        Ok(())
-    }
-
-    /// Whether the harbor service takes messages for the node of this handle; see `PEER_*`.
-    fn wait_for_peer(
-        &self,
-        node: &Node,
-        handle: u32,
-        waiter: Option<&'static Service>,
-    ) -> Result<(), i32> {
-        let mut until = None;
-        loop {
-            match node.peers.state(handle) {
-                PEER_OPEN => return Ok(()),
-                PEER_FULL | PEER_FULL_BLOCK if self.flags & FLAG_REPLY != 0 => return Ok(()),
-                PEER_FULL => return Err(STATUS_FULL),
-                PEER_FULL_BLOCK => {}
-                _ => return Err(STATUS_NODE_LOST),
-            }
-            // The harbor service must not wait for itself, and somebody must be there to run it.
-            let waiter = waiter
-                .filter(|service| service.handle() != node.harbor.load(Ordering::Relaxed))
-                .filter(|_| worker::hand_over(node))
-                .ok_or(STATUS_FULL)?;
-            let is_over = || waiter.is_ending() || node.scheduler.stopping.load(Ordering::SeqCst);
-            let until = *until.get_or_insert_with(|| Instant::now() + peers::PATIENCE);
-            if !node.peers.wait(handle, until, is_over) {
-                return Err(STATUS_FULL);
-            }
-        }
-    }
-
-    fn resolve_name(&self, name: &[u8], waiter: Option<&'static Service>) -> Result<Receiver, i32> {
-        let node = node();
-        match name {
-            [b'.', local_name @ ..] => {
-                let name = std::str::from_utf8(local_name).map_err(|_| STATUS_NOT_FOUND)?;
-                let handle = node.names.find(name).ok_or(STATUS_NOT_FOUND)?;
-                self.resolve(Destination::Handle(handle), waiter)
-            }
-            [b':', ..] => {
-                let text = std::str::from_utf8(name).map_err(|_| STATUS_INVALID)?;
-                let handle = parse_handle(text).ok_or(STATUS_INVALID)?;
-                self.resolve(Destination::Handle(handle), waiter)
-            }
-            [] => Err(STATUS_INVALID),
-            global if global.len() >= NAME_SIZE => Err(STATUS_NOT_FOUND),
-            // An answer is for whoever asked, and that is a handle.
-            _ if self.flags & FLAG_REPLY != 0 => Err(STATUS_INVALID),
-            global => {
-                self.check_remote(node)?;
-                let mut padded = [0; NAME_SIZE];
-                padded[..global.len()].copy_from_slice(global);
-                Ok(Receiver {
-                    service: find_harbor(node)?,
-                    handle: 0,
-                    name: Some(Box::new(padded)),
-                })
-            }
-        }
-    }
-
-    /// The flag of an answer that the harbor service gives for another node, unless it vouches for the source.
-    #[cold]
-    fn matching(&self, sender: u32) -> u16 {
-        let node = node();
-        let is_matched = self.flags & FLAG_REPLY != 0
-            && self.message.flags & FLAG_FOREIGN == 0
-            && sender == node.harbor.load(Ordering::Relaxed)
-            && !node.registry.is_local(self.message.source);
-        if is_matched { FLAG_MATCHED } else { 0 }
-    }
-}
-
-fn find_harbor(node: &Node) -> Result<Found, i32> {
-    node.registry
-        .find(node.harbor.load(Ordering::Relaxed))
-        .ok_or(STATUS_NOT_FOUND)
-}
-
-/// The handle that `:hex` means.
-pub(crate) fn parse_handle(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix(':')?;
-    let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex
-        .then(|| u32::from_str_radix(digits, 16).ok())
-        .flatten()
 }
 
 /// Opens a call; session 0 stands for the next free one.
@@ -570,16 +422,6 @@ pub(crate) fn post(destination: u32, mut letter: Letter) -> bool {
     push(service, letter, false).is_ok()
 }
 
-/// Who gets a message of the node itself for a handle that the table does not have, and with which destination.
-#[cold]
-fn find_absent(node: &Node, destination: u32) -> Option<(Found, u32)> {
-    if !node.registry.is_local(destination) {
-        return Some((find_harbor(node).ok()?, destination));
-    }
-    let own_form = node.registry.own_form(destination);
-    Some((node.registry.find(own_form)?, own_form))
-}
-
 /// Tells a caller that its call has failed.
 pub(crate) fn post_error(callee: u32, caller: u32, session: i32, reason: u32, text: &str) {
     let Ok(mut letter) = Letter::copy(text.as_bytes()) else {
@@ -636,3 +478,6 @@ pub(crate) fn send_many(
     }
     delivered
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

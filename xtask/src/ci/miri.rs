@@ -62,6 +62,7 @@ const PARTS: &[Part] = &[
             "buffer::",
             "env::",
             "mailbox::",
+            "peers::",
             "sleepers::",
         ],
         flags: STRICT,

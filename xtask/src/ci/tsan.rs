@@ -10,7 +10,14 @@ use crate::workspace::Workspace;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The tests whose threads share memory without locks, and those of what they share.
-const TESTS: &[&str] = &["accounting::", "buffer::", "env::", "mailbox::", "slot::"];
+const TESTS: &[&str] = &[
+    "accounting::",
+    "buffer::",
+    "env::",
+    "mailbox::",
+    "peers::",
+    "slot::",
+];
 
 /// Left out, with a word, where the sanitizer or the sources of std, which must be built with it, are missing.
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
