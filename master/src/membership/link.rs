@@ -354,6 +354,10 @@ impl Membership {
                 self.drop_link("it does not answer", now);
             }
             State::Up { heard, beat_at } if self.link.kind == NodeKind::Ours => {
+                if *beat_at + self.rules.heartbeat / 2 <= now {
+                    // It was this node that stood still: what the master has said meanwhile lies in the mailbox.
+                    *heard = now;
+                }
                 if *heard + self.rules.heartbeat <= now {
                     let silence = self.rules.heartbeat.as_secs_f64();
                     return self.drop_link(&format!("it has been silent for {silence} s"), now);

@@ -9,8 +9,8 @@ use skynet_service::{Handle, Reason};
 use super::{Action, Answer, Membership, ToHarbor};
 use crate::waiting::Key;
 
-/// Names that the harbor has asked for while there was no master.
-const MAX_ASKED: usize = 65_536;
+/// Names that are kept, and names that the harbor has asked for while there was no master.
+const MAX_NAMES: usize = 65_536;
 
 /// What is known of names.
 #[derive(Default)]
@@ -83,6 +83,11 @@ impl Membership {
 
     /// A name has a holder: by the word of the master, or for want of one by ours.
     pub(super) fn bind(&mut self, name: &str, handle: u32) {
+        if self.names.bound.len() >= MAX_NAMES && !self.names.bound.contains_key(name) {
+            let text =
+                format!("the global name {name:?} is not kept: there are {MAX_NAMES} already");
+            return self.log(Level::Debug, text);
+        }
         let former = self.names.bound.insert(name.to_owned(), handle);
         if former != Some(handle) {
             let name = name.to_owned();
@@ -164,7 +169,7 @@ impl Membership {
     pub(super) fn ask(&mut self, name: String) {
         if self.link.is_up() {
             self.say(ToMaster::Query { name });
-        } else if self.names.asked.len() < MAX_ASKED {
+        } else if self.names.asked.len() < MAX_NAMES {
             self.names.asked.insert(name);
         }
     }

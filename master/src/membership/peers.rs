@@ -14,7 +14,7 @@ pub(super) struct Peer {
     pub(super) is_up: bool,
     /// The master that is there now has told of it.
     is_confirmed: bool,
-    /// An unmodified master has said that it is gone; but the link is there.
+    /// The master has lost it; but the link is there.
     is_leaving: bool,
 }
 
@@ -107,8 +107,8 @@ impl Membership {
                 // What is known of names is older than this.
                 self.drop_names_of(id);
             }
-            // An unmodified master only knows that it has lost its own connection to the node.
-            None if peer.is_up => {
+            // An unmodified master, and ours of an unmodified node, only know that their own connection to it is lost.
+            None | Some((0, _)) if peer.is_up => {
                 peer.is_leaving = true;
                 self.end_links(id);
             }

@@ -173,9 +173,10 @@ impl Network {
 
     /// An unmodified node that has known a former holder of this id, and so will never dial the next.
     fn burnt_for(&self, id: u8) -> Option<u8> {
-        let mut knowers = self.nodes.iter().filter(|(holder, node)| {
-            **holder != id && node.link.is_some() && node.known.contains(&id)
-        });
+        let mut knowers = self
+            .nodes
+            .iter()
+            .filter(|(holder, node)| **holder != id && node.known.contains(&id));
         knowers.next().map(|(knower, _)| *knower)
     }
 

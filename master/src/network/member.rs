@@ -47,7 +47,7 @@ impl Network {
         self.log(
             Level::Info,
             format!(
-                "{} {what}; {} nodes are there",
+                "{} {what}; nodes in the network: {}",
                 node.describe(id),
                 self.nodes.len() + 1
             ),

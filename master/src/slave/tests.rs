@@ -1,12 +1,13 @@
 //! The slave in a fake node, with a master in the same one and a harbor that the test plays.
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use skynet_master_wire::{Decoder, Extension, FromMaster, Life, NodeKind, ToMaster};
 use skynet_seri::pack;
 use skynet_service::testing::{Client, Node};
-use skynet_service::{Handle, KIND_LUA, Reason, abi};
+use skynet_service::{Context, Handle, KIND_LUA, Outgoing, RawMessage, RawService, Result, abi};
 
 use super::{Slave, advertised};
 use crate::master::Master;
@@ -146,27 +147,84 @@ fn names_go_by_way_of_the_master() {
     assert!(has_log(&node, abi::LEVEL_WARN, "\"ECHO\" is taken by :07"));
 }
 
-#[test]
-fn requests_of_those_who_are_gone_are_forgotten() {
-    let (mut node, slave, harbor) = joined();
-    let caller = node.peer();
-    let connect = pack!("CONNECT", 8).unwrap();
-    node.send_from(caller, slave, KIND_LUA, 0, connect.clone())
-        .unwrap();
-    let waiting = node.begin_call(slave, KIND_LUA, connect).unwrap();
-    node.run();
-    let tester = node.tester();
-    node.end_peer(tester, Reason::KILLED);
-    say_up(&mut node, harbor, slave);
-    drop(waiting);
+/// Asks the slave for as much as it keeps.
+struct Greedy;
+
+impl RawService for Greedy {
+    fn start(cx: &Context, args: &str) -> Result<Self> {
+        let slave: Handle = args.parse()?;
+        for _ in 0..65_536 {
+            let connect = pack!("CONNECT", 8)?;
+            cx.call_raw(Outgoing::new(slave, KIND_LUA, connect))?;
+        }
+        Ok(Self)
+    }
+
+    fn on_message(&mut self, _cx: &Context, _message: &mut RawMessage<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// As [`say`], when the tester is gone.
-fn say_up(node: &mut Node, harbor: Handle, slave: Handle) {
-    let up = pack!("up", 8, 108, 2).unwrap();
-    node.send_from(harbor, slave, KIND_LUA, 0, up).unwrap();
+#[test]
+fn requests_of_those_who_are_gone_are_forgotten() {
+    let (mut node, slave, _) = joined();
+    let greedy = node.launch_raw::<Greedy>(&slave.to_string()).unwrap();
+    let connect = pack!("CONNECT", 8).unwrap();
+    let error = ask(&mut node, slave, connect.clone()).unwrap_err();
+    assert!(error.contains("too many requests wait already"), "{error}");
+    node.kill(greedy);
+    let waiting = node.begin_call(slave, KIND_LUA, connect).unwrap();
     node.run();
-    assert!(node.is_alive(slave));
+    assert!(node.finish_call(&waiting).is_none(), "there is room again");
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[test]
+fn a_leased_id_is_kept_in_the_run_folder() {
+    let folder = Folder::new("skynet-lease");
+    let file = folder.0.join("harbor.id");
+    let leased = |others: &[u8]| {
+        let mut node = prepared("auto");
+        node.set_env("rundir", folder.0.to_str().unwrap());
+        node.launch_raw::<Master>("").unwrap();
+        for id in others {
+            another(&mut node, *id);
+        }
+        let slave = node.launch_raw::<Slave>("").unwrap();
+        let harbor = *node.services().last().unwrap();
+        node.advance(2 * SECOND);
+        for id in others {
+            say(
+                &mut node,
+                harbor,
+                pack!("up", *id, i64::from(*id) + 100, 2).unwrap(),
+            );
+        }
+        assert!(node.is_alive(slave));
+        assert!(has_log(&node, abi::LEVEL_INFO, "joined the network"));
+        std::fs::read_to_string(&file).unwrap()
+    };
+    assert_eq!(leased(&[1, 2]), "3\n");
+    assert_eq!(leased(&[]), "3\n", "it asks for the same again");
+    assert_eq!(leased(&[3]), "1\n", "that is taken");
+    std::fs::write(&file, "rubbish").unwrap();
+    assert_eq!(leased(&[]), "1\n");
 }
 
 #[test]
@@ -188,12 +246,11 @@ fn the_nodes_are_the_harbors_answer() {
 fn a_node_without_a_master_fails_with_the_reason() {
     let mut node = prepared("7");
     node.set_env("harbor_join", "2");
-    let launcher = node.peer();
-    let _ = launcher;
-    let launched = node.launch_raw::<Slave>("");
-    // It goes on trying until the time is up.
-    let slave = launched.unwrap();
-    node.advance(2 * SECOND);
+    // It goes on trying until the time is up; who has launched it is told then.
+    let slave = node.launch_raw::<Slave>("").unwrap();
+    node.advance(2 * SECOND - Duration::from_millis(1));
+    assert!(node.is_alive(slave));
+    node.advance(Duration::from_millis(1));
     assert!(!node.is_alive(slave));
 }
 

@@ -146,6 +146,17 @@ fn a_master_that_is_silent_is_lost() {
 }
 
 #[test]
+fn a_node_that_stood_still_does_not_blame_the_master() {
+    let mut stage = Stage::joined();
+    stage.node.tick(ms(20_000));
+    let beat = Action::ToMaster(ToMaster::Beat { number: 2 });
+    assert_eq!(stage.take(), [beat]);
+    // But does not trust it for ever.
+    stage.now = ms(20_000);
+    assert_eq!(stage.pass(ms(3000)), [Action::Disconnect]);
+}
+
+#[test]
 fn attempts_become_rarer_but_not_too_rare() {
     let mut stage = Stage::joined();
     stage.lose_master();

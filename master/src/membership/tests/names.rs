@@ -219,6 +219,24 @@ fn the_names_of_a_dead_node_go() {
 }
 
 #[test]
+fn there_are_not_too_many_names() {
+    let mut stage = Stage::joined();
+    for number in 0..65_536 {
+        assert_eq!(stage.packet(name(&format!("N{number}"), OTHER)).len(), 1);
+    }
+    assert_eq!(stage.packet(name("ONE MORE", OTHER)), []);
+    assert_eq!(stage.packet(name("N7", OWN)).len(), 1, "it is known");
+    // Nor are there that are asked for while nobody can tell.
+    let mut stage = Stage::joined();
+    stage.lose_master();
+    for number in 0..70_000 {
+        let name = format!("N{number}");
+        assert_eq!(stage.harbor(FromHarbor::Query { name }), []);
+    }
+    assert_eq!(stage.rejoin().len(), 65_536);
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let mut stage = Stage::joined();
     for wrong in ["", ".local", ":0000000a", "12", "sixteen bytes !!"] {

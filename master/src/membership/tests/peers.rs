@@ -68,6 +68,22 @@ fn the_word_of_an_unmodified_master_does_not_end_a_link() {
 }
 
 #[test]
+fn what_our_master_says_of_an_unmodified_node_does_not_end_a_link_either() {
+    let stock = Life {
+        epoch: 0,
+        kind: NodeKind::Unmodified,
+    };
+    let mut stage = Stage::joined();
+    stage.packet(connect(8, Some(stock)));
+    stage.up(8, 0);
+    assert_eq!(stage.packet(ended(8, 0)), []);
+    assert_eq!(stage.down(8), [gone(8, 0, "silent")]);
+    // Without a link it is over at once.
+    stage.packet(connect(9, Some(stock)));
+    assert_eq!(stage.packet(ended(9, 0)), [gone(9, 0, "it has left")]);
+}
+
+#[test]
 fn what_a_master_that_is_back_does_not_know_is_given_up() {
     let mut stage = Stage::joined();
     for id in 1..=4 {
