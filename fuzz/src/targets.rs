@@ -12,6 +12,7 @@ mod gate;
 mod harbor;
 mod link;
 mod log_line;
+mod master;
 mod node;
 mod plugin_file;
 mod requests;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     log_line::TARGET,
     harbor::TARGET,
     link::TARGET,
+    master::TARGET,
 ];
 
 /// The target of this name.

@@ -1,0 +1,4 @@
+//! `master` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("master");
