@@ -18,6 +18,17 @@ pub(super) struct Peer {
     is_leaving: bool,
 }
 
+impl Peer {
+    fn is_unmodified(&self) -> bool {
+        self.life.epoch == 0
+    }
+
+    /// Whether services are told that it is there. An unmodified node that its master has lost is not.
+    fn is_here(&self) -> bool {
+        self.is_up && !(self.is_leaving && self.is_unmodified())
+    }
+}
+
 impl Membership {
     /// The master tells of a node that was there before us.
     pub(super) fn listed(&mut self, id: u8, address: String, life: Life, dials: bool) {
@@ -55,11 +66,12 @@ impl Membership {
         };
         let is_same = if life.epoch == 0 {
             // Nothing tells one life from another, but a link is to the one that is there.
-            peer.is_up && !peer.is_leaving
+            peer.is_here()
         } else {
             peer.life.epoch == life.epoch
         };
         if is_same {
+            peer.is_leaving = false;
             address.clone_into(&mut peer.address);
             peer.is_confirmed = true;
         }
@@ -95,26 +107,26 @@ impl Membership {
         self.end_links(id);
     }
 
-    /// The master says that a node has ended.
+    /// The master says that a node has ended: it has lost its own connection to it. If the harbor has a link to it, it
+    /// lives all the same, and may come back to the master as it was.
     pub(super) fn ended(&mut self, id: u8, ended: Option<(u64, String)>) {
         self.forget_newcomer(id);
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return self.is_settled(id);
-        };
-        match ended {
-            // Of another life than the one that we know.
-            Some((epoch, _)) if epoch != 0 && peer.life.epoch != 0 && epoch != peer.life.epoch => {
-                // What is known of names is older than this.
-                self.drop_names_of(id);
-            }
-            // An unmodified master, and ours of an unmodified node, only know that their own connection to it is lost.
-            None | Some((0, _)) if peer.is_up => {
-                peer.is_leaving = true;
-                self.end_links(id);
-            }
-            ended => {
+        if ended.is_some() {
+            // Our master has dropped them.
+            self.drop_names_of(id);
+        }
+        if let Some(peer) = self.peers.get_mut(&id) {
+            let epoch = ended.as_ref().map_or(0, |(epoch, _)| *epoch);
+            let is_other = epoch != 0 && peer.life.epoch != 0 && epoch != peer.life.epoch;
+            if !is_other && !peer.is_up {
                 let reason = ended.map_or("the master says so".to_owned(), |(_, reason)| reason);
                 self.forget(id, &reason);
+            } else if !is_other {
+                peer.is_leaving = true;
+                if peer.is_unmodified() {
+                    // It never comes back to its master. As in Skynet, who watches it is told now.
+                    self.end_links(id);
+                }
             }
         }
         self.is_settled(id);
@@ -145,7 +157,7 @@ impl Membership {
         self.is_settled(id);
     }
 
-    /// The harbor has given up a node: all calls to it have failed.
+    /// The harbor has given up a node: all calls to it have failed. It dials on, unless the master has lost it, too.
     pub(super) fn down(&mut self, id: u8, reason: &str) {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
@@ -168,9 +180,7 @@ impl Membership {
     }
 
     pub(super) fn is_up(&self, id: u8) -> bool {
-        self.peers
-            .get(&id)
-            .is_some_and(|peer| peer.is_up && !peer.is_leaving)
+        self.peers.get(&id).is_some_and(Peer::is_here)
     }
 
     /// The master has been away, or is another one: what it does not tell of again is given up.

@@ -115,6 +115,12 @@ fn a_newcomer_is_dialled_and_its_end_is_told() {
     node.run();
     assert!(node.finish_call(&waiting).is_none());
     node.client_write(client, &ToMaster::Goodbye.encode().unwrap());
+    assert!(node.finish_call(&waiting).is_none(), "it is linked");
+    say(
+        &mut node,
+        harbor,
+        pack!("down", 8, 108, "it has left").unwrap(),
+    );
     assert_eq!(node.finish_call(&waiting).unwrap().unwrap().bytes(), b"");
     let gone = pack!("gone", 8, 108, "it has left").unwrap();
     assert_eq!(told(&mut node, harbor), [gone]);

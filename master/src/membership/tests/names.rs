@@ -210,7 +210,7 @@ fn the_names_of_a_dead_node_go() {
     stage.packet(name("SEVEN", OWN));
     assert_eq!(
         stage.packet(ended(8, 88)),
-        [gone(8, 88, "it has left"), unnamed("EIGHT")]
+        [unnamed("EIGHT"), gone(8, 88, "it has left")]
     );
     let (_, got) = stage.ask(query("EIGHT"));
     assert_eq!(got, [queried("EIGHT")]);

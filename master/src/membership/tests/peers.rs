@@ -38,10 +38,9 @@ fn an_unmodified_master_does_not_tell_lives_apart() {
 }
 
 #[test]
-fn the_word_of_our_master_ends_a_node() {
+fn a_node_that_neither_master_nor_harbor_has_is_gone() {
     let mut stage = Stage::joined();
     stage.packet(connect(8, Some(ours(88))));
-    stage.up(8, 88);
     assert_eq!(stage.packet(ended(8, 87)), [], "that was the life before");
     assert_eq!(stage.packet(ended(8, 88)), [gone(8, 88, "it has left")]);
     assert_eq!(stage.packet(ended(8, 88)), []);
@@ -50,6 +49,29 @@ fn the_word_of_our_master_ends_a_node() {
         stage.packet(connect(8, Some(ours(88)))),
         [dial(8, ours(88))]
     );
+    // First the one, then the other.
+    stage.up(8, 88);
+    let (link, _) = stage.ask(Request::Link(8));
+    assert_eq!(stage.packet(ended(8, 88)), []);
+    let answer = Action::Reply(link, Answer::Nothing);
+    assert_eq!(stage.down(8), [gone(8, 88, "silent"), answer]);
+}
+
+#[test]
+fn a_linked_node_that_only_the_master_has_lost_lives() {
+    let mut stage = Stage::joined();
+    stage.packet(connect(8, Some(ours(88))));
+    stage.up(8, 88);
+    stage.packet(name("EIGHT", 0x0800_0009));
+    let (link, _) = stage.ask(Request::Link(8));
+    // The master has forgotten its names; it will say them again.
+    assert_eq!(stage.packet(ended(8, 88)), [unnamed("EIGHT")]);
+    let (connected, got) = stage.ask(Request::Connect(8));
+    assert_eq!(got, [Action::Reply(connected, Answer::Nothing)]);
+    assert_eq!(stage.packet(connect(8, Some(ours(88)))), []);
+    // As if nothing had been: the harbor dials on when the link is lost.
+    assert_eq!(stage.down(8), [Action::Reply(link, Answer::Nothing)]);
+    assert_eq!(stage.up(8, 88), []);
 }
 
 #[test]
