@@ -127,6 +127,8 @@ impl Harbor {
         self.admit(cx, id, PeerState::Open);
         if node.dials {
             self.dial(cx, id, Role::Dialer);
+        } else if node.kind == Kind::Unmodified {
+            self.settle_unmodified(cx, id);
         }
     }
 

@@ -258,7 +258,19 @@ impl Harbor {
             && self
                 .peers
                 .get(connection.peer)
-                .is_some_and(|peer| peer.kind == Kind::Unknown)
+                .is_some_and(|peer| peer.kind != Kind::Ours)
+    }
+
+    /// The master says that a node is unmodified. It may have dialled before that was known: it will say nothing of itself.
+    pub(crate) fn settle_unmodified(&mut self, cx: &Context, id: u8) {
+        let connections = self.connections.iter();
+        let waiting: Vec<_> = connections
+            .filter(|(_, connection)| connection.peer == id)
+            .map(|(socket, _)| *socket)
+            .collect();
+        for socket in waiting {
+            self.on_chance(cx, socket);
+        }
     }
 
     /// A connection has had its chance to say that it is one of ours.

@@ -221,6 +221,18 @@ fn a_silent_node_is_lost_and_may_come_back() {
 }
 
 #[test]
+fn an_unmodified_node_may_dial_before_the_master_has_told_of_it() {
+    let mut world = World::new();
+    let dialer = world.dial();
+    assert!(!world.node.client_read(dialer.client).is_empty());
+    assert_eq!(world.news(), [""; 0]);
+    world.expect(0, 1);
+    assert_eq!(world.news(), [format!("up,{PEER},0,1")]);
+    world.node.advance(HEARTBEAT * 2);
+    assert!(!dialer.is_closed(&world));
+}
+
+#[test]
 fn a_node_that_only_the_master_has_lost_stays_linked() {
     let mut world = World::new();
     let dialer = world.linked();
