@@ -46,6 +46,8 @@ pub(crate) struct Greeted {
     pub(crate) nonce: [u8; 16],
     pub(crate) address: String,
     pub(crate) has_secret: bool,
+    /// It has taken us for lost meanwhile.
+    pub(crate) gave_up: bool,
 }
 
 impl From<&Hello<'_>> for Greeted {
@@ -60,6 +62,7 @@ impl From<&Hello<'_>> for Greeted {
             nonce: hello.nonce,
             address: hello.address.to_owned(),
             has_secret: hello.has_secret,
+            gave_up: hello.gave_up,
         }
     }
 }
@@ -78,6 +81,8 @@ pub(crate) struct Connection {
     /// What our HELLO said: the peer's life that we count for, and how many of its frames we have.
     pub(crate) said_life: u64,
     pub(crate) said_received: u64,
+    /// And whether that life was taken for lost.
+    pub(crate) said_gave_up: bool,
     /// Frames of the peer's life that came, counting those that come again.
     pub(crate) count: u64,
 }
@@ -96,6 +101,7 @@ impl Connection {
             nonce,
             said_life: 0,
             said_received: 0,
+            said_gave_up: false,
             count: 0,
         }
     }

@@ -128,6 +128,7 @@ impl Harbor {
         };
         connection.said_life = peer.life;
         connection.said_received = if peer.life == 0 { 0 } else { peer.received };
+        connection.said_gave_up = peer.gave_up;
         let address = self
             .listener
             .as_ref()
@@ -136,6 +137,7 @@ impl Harbor {
             id,
             keeps_listening: self.settings.keeps_listening && !address.is_empty(),
             has_secret: self.settings.secret.is_some(),
+            gave_up: connection.said_gave_up,
             heartbeat_ms: heartbeat.unwrap_or(u32::MAX),
             epoch,
             known_epoch: connection.said_life,

@@ -53,8 +53,8 @@ impl Harbor {
         let Some(peer) = self.peers.get(id) else {
             return Ok(());
         };
-        if peer.life != connection.said_life {
-            return Err("another connection was faster".to_owned());
+        if peer.life != connection.said_life || peer.gave_up != connection.said_gave_up {
+            return Err("what it was told of this node is no longer so".to_owned());
         }
         let resumes = peer.life == greeted.epoch && greeted.known == my_epoch;
         let old = peer.link.take();
@@ -88,6 +88,16 @@ impl Harbor {
         };
         // Frames that come again are counted from where the peer was told to begin.
         connection.count = if resumes { connection.said_received } else { 0 };
+        if resumes && greeted.gave_up {
+            // While it took this node for lost, it could not answer: that would never come.
+            let why = "it had given this node up";
+            self.fail_calls(cx, id, why, Vec::new(), 0);
+            self.tell_slave(cx, &("down", id, greeted.epoch.cast_signed(), why));
+        }
+        let Some(peer) = self.peers.get(id) else {
+            return Ok(());
+        };
+        peer.gave_up = false;
         connection.stage = Stage::Up;
         connection
             .parser
@@ -219,6 +229,7 @@ impl Harbor {
         }
         let was_linked = !matches!(peer.state, State::Joining);
         peer.set_state(State::Lost);
+        peer.gave_up = peer.life != 0;
         let items = peer.outbox.give_up_waiting();
         let unacked = peer.outbox.unacked();
         let life = peer.life;

@@ -79,6 +79,8 @@ pub(crate) struct Peer {
     pub(crate) told: u64,
     /// The life that frames are counted for; 0: none yet.
     pub(crate) life: u64,
+    /// It was taken for lost since its last connection: answers to its calls may have been dropped.
+    pub(crate) gave_up: bool,
     /// The last life of it that has ended: it is not taken for alive again.
     pub(crate) ended: u64,
     /// Whether this node is the one that dials.
@@ -140,6 +142,7 @@ impl Peer {
             kind: Kind::Unknown,
             told: 0,
             life: 0,
+            gave_up: false,
             ended: 0,
             dials: false,
             keeps_listening: true,
@@ -202,6 +205,7 @@ impl Peer {
     /// A life begins, or the only one that is known has no number.
     pub(crate) fn begin_life(&mut self, life: u64) {
         self.life = life;
+        self.gave_up = false;
         self.received = 0;
         self.acknowledged = 0;
         self.since_ack = 0;

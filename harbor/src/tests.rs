@@ -109,6 +109,8 @@ impl World {
             client,
             parser: Parser::new(Format::Stock, wire::MAX_FRAME),
             nonce: [9; 16],
+            gives_up: false,
+            was_given_up: false,
         }
     }
 
@@ -147,6 +149,9 @@ struct Dialer {
     client: Client,
     parser: Parser,
     nonce: [u8; 16],
+    /// What its HELLO will say, and what that of the node under test said: that the other one was taken for lost.
+    gives_up: bool,
+    was_given_up: bool,
 }
 
 impl Dialer {
@@ -189,6 +194,7 @@ impl Dialer {
         assert_eq!(hello.address, ADDRESS);
         assert_eq!(hello.has_secret, secret.is_some());
         let said = (hello.known_epoch, hello.last_received);
+        self.was_given_up = hello.gave_up;
         let acceptor_nonce = hello.nonce;
         assert!(chunk.is_empty(), "more than a HELLO: {chunk:02x?}");
         let mine = self.hello(epoch, known_epoch, last_received, secret.is_some());
@@ -226,6 +232,7 @@ impl Dialer {
             id: PEER,
             keeps_listening: true,
             has_secret,
+            gave_up: self.gives_up,
             heartbeat_ms: 100,
             epoch,
             known_epoch,

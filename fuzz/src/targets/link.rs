@@ -244,6 +244,7 @@ pub(super) fn hello() -> Vec<u8> {
         id: 7,
         keeps_listening: true,
         has_secret: true,
+        gave_up: false,
         heartbeat_ms: 3000,
         epoch: 0x1122_3344_5566_7788,
         known_epoch: 5,

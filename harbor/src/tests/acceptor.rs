@@ -218,6 +218,35 @@ fn a_silent_node_is_lost_and_may_come_back() {
     let frames = second.frames(&mut world);
     assert_eq!(frames.len(), 1, "{frames:?}");
     assert_eq!(world.news(), [format!("up,{PEER},{PEER_EPOCH},2")]);
+    assert!(second.was_given_up && !first.was_given_up);
+    // That has been said now.
+    world.node.client_close(second.client);
+    let mut third = world.dial();
+    third.greet(&mut world, PEER_EPOCH, MY_EPOCH, 1);
+    assert!(!third.was_given_up);
+}
+
+#[test]
+fn a_node_that_had_given_this_one_up_answers_no_call_from_before() {
+    let mut world = World::new();
+    let first = world.linked();
+    let callee = Handle(0x0700_0010);
+    let call = world.node.begin_call(callee, KIND_LUA, &b"?"[..]).unwrap();
+    world.node.run();
+    world.node.client_close(first.client);
+    let mut second = world.dial();
+    second.gives_up = true;
+    second.greet(&mut world, PEER_EPOCH, MY_EPOCH, 1);
+    let error = world.node.finish_call(&call).unwrap().unwrap_err();
+    assert_eq!(error.reason(), skynet_service::Reason::NODE_LOST);
+    let news = world.news();
+    assert!(news[0].starts_with("down,7,"), "{news:?}");
+    assert_eq!(news[1..], [format!("up,{PEER},{PEER_EPOCH},2")]);
+    // The next call is one of the new link.
+    let call = world.node.begin_call(callee, KIND_LUA, &b"?"[..]).unwrap();
+    world.node.run();
+    assert!(world.node.finish_call(&call).is_none());
+    assert_eq!(second.frames(&mut world).len(), 1);
 }
 
 #[test]
@@ -296,6 +325,7 @@ fn with_a_secret_only_those_who_know_it_are_linked() {
             id: PEER,
             keeps_listening: true,
             has_secret: false,
+            gave_up: false,
             heartbeat_ms: 3000,
             epoch: PEER_EPOCH,
             known_epoch: 0,

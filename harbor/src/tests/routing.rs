@@ -271,6 +271,7 @@ fn the_answer_to_a_request_that_came_by_a_third_node_says_so() {
         id: 9,
         keeps_listening: true,
         has_secret: false,
+        gave_up: false,
         heartbeat_ms: 100,
         epoch: 9,
         known_epoch: 0,

@@ -15,6 +15,7 @@ const GO_MAGIC: [u8; 4] = *b"SKYG";
 const VERSION: u8 = 1;
 const LISTENS: u8 = 1;
 const SECRET: u8 = 2;
+const GAVE_UP: u8 = 4;
 /// Bytes of a HELLO body before the address.
 const FIXED: usize = 4 + 1 + 1 + 4 + 8 + 8 + 8 + 16 + 1;
 
@@ -30,6 +31,8 @@ pub struct Hello<'a> {
     pub keeps_listening: bool,
     /// Whether it has a secret, and so wants a proof.
     pub has_secret: bool,
+    /// Whether it has taken the peer for lost since their last link, so that answers to the peer's calls may be missing.
+    pub gave_up: bool,
     /// Milliseconds of silence after which it takes the peer for lost. The larger of both counts.
     pub heartbeat_ms: u32,
     /// The sender's life, not 0.
@@ -55,7 +58,11 @@ impl<'a> Hello<'a> {
         let mut body = Vec::with_capacity(FIXED + self.address.len());
         body.extend_from_slice(&HELLO_MAGIC);
         body.push(VERSION);
-        body.push(LISTENS * u8::from(self.keeps_listening) + SECRET * u8::from(self.has_secret));
+        body.push(
+            LISTENS * u8::from(self.keeps_listening)
+                + SECRET * u8::from(self.has_secret)
+                + GAVE_UP * u8::from(self.gave_up),
+        );
         body.extend_from_slice(&self.heartbeat_ms.to_le_bytes());
         body.extend_from_slice(&self.epoch.to_le_bytes());
         body.extend_from_slice(&self.known_epoch.to_le_bytes());
@@ -77,13 +84,14 @@ impl<'a> Hello<'a> {
             return Err(HelloError::Version(version));
         }
         let [flags] = take(&mut rest)?;
-        if flags & !(LISTENS | SECRET) != 0 {
+        if flags & !(LISTENS | SECRET | GAVE_UP) != 0 {
             return Err(HelloError::Flags(flags));
         }
         let hello = Self {
             id,
             keeps_listening: flags & LISTENS != 0,
             has_secret: flags & SECRET != 0,
+            gave_up: flags & GAVE_UP != 0,
             heartbeat_ms: u32::from_le_bytes(take(&mut rest)?),
             epoch: u64::from_le_bytes(take(&mut rest)?),
             known_epoch: u64::from_le_bytes(take(&mut rest)?),

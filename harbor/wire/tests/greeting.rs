@@ -11,6 +11,7 @@ const HELLO: Hello<'_> = Hello {
     id: 7,
     keeps_listening: true,
     has_secret: true,
+    gave_up: false,
     heartbeat_ms: 3000,
     epoch: 0x1122_3344_5566_7788,
     known_epoch: 5,
@@ -37,6 +38,11 @@ fn a_hello_to_the_byte() {
     .concat();
     assert_eq!(frame, expected);
     assert_eq!(Hello::read(7, body(&frame)), Ok(HELLO));
+    let gave_up = Hello {
+        gave_up: true,
+        ..HELLO
+    };
+    assert_eq!(body(&gave_up.write().unwrap())[5], 7);
 }
 
 #[test]
@@ -69,7 +75,7 @@ fn a_hello_that_cannot_be_read_is_refused() {
     check(&|bytes| bytes[0] = b'X', HelloError::Magic);
     check(&|bytes| bytes[4] = 0, HelloError::Version(0));
     check(&|bytes| bytes[4] = 2, HelloError::Version(2));
-    check(&|bytes| bytes[5] = 4, HelloError::Flags(4));
+    check(&|bytes| bytes[5] = 8, HelloError::Flags(8));
     check(&|bytes| bytes[10..18].fill(0), HelloError::Epoch);
     check(&|bytes| bytes.push(b'1'), HelloError::Length);
     check(&|bytes| bytes[55] = b'\n', HelloError::Address);
@@ -265,7 +271,7 @@ proptest! {
     #[test]
     fn a_hello_is_read_as_it_was_written(
         id in 1u8..,
-        flags: (bool, bool),
+        flags: (bool, bool, bool),
         heartbeat_ms: u32,
         numbers in (1u64.., any::<u64>(), any::<u64>()),
         nonce: [u8; 16],
@@ -275,6 +281,7 @@ proptest! {
             id,
             keeps_listening: flags.0,
             has_secret: flags.1,
+            gave_up: flags.2,
             heartbeat_ms,
             epoch: numbers.0,
             known_epoch: numbers.1,

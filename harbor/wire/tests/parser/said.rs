@@ -69,6 +69,7 @@ pub(crate) fn hello() -> Hello<'static> {
         id: 7,
         keeps_listening: true,
         has_secret: false,
+        gave_up: false,
         heartbeat_ms: 3000,
         epoch: 0x1122_3344_5566_7788,
         known_epoch: 5,
