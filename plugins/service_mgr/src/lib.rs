@@ -1,5 +1,6 @@
 //! Service `service_mgr`: services of which there is one, per node or per harbor network. It is `.service`; the one in the
 //! network's standalone node, or in a single node, is the global name `SERVICE` too, and launches what is one per network.
+//! Where the master is no node, `service_mgr network` makes it so in the node that starts it.
 //!
 //! Requests are of kind `KIND_LUA`, with the words of Skynet's service manager:
 //!
@@ -29,7 +30,7 @@ use network::Network;
 use request::{Request, Target};
 use skynet_seri::Value;
 use skynet_service::{
-    Buffer, Context, Error, Exit, Handle, KIND_LUA, Local, Message, Result, Service, Waiters,
+    Buffer, Context, Error, Exit, Handle, KIND_LUA, Local, Message, Result, Service, Waiters, bail,
     export,
 };
 use slave::Slave;
@@ -56,11 +57,16 @@ struct ServiceMgr {
 }
 
 impl Service for ServiceMgr {
-    async fn start(cx: &Context, _args: &str) -> Result<Self> {
+    async fn start(cx: &Context, args: &str) -> Result<Self> {
+        let is_named = match args.trim() {
+            "" => false,
+            "network" => true,
+            other => bail!("found {other:?}, wanted `service_mgr` or `service_mgr network`"),
+        };
         cx.register(".service")?;
         let is_single = cx.env("harbor").is_none_or(|harbor| harbor == "0");
         let is_standalone = cx.env("standalone").is_some();
-        let role = if is_single || is_standalone {
+        let role = if is_single || is_standalone || is_named {
             Role::Network(Network::register(cx).await?)
         } else {
             Role::Slave(Slave::report(cx).await?)

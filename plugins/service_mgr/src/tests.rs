@@ -65,6 +65,10 @@ struct Fixture {
 impl Fixture {
     /// A node with this environment, in which the manager has begun to start.
     fn begin(env: &[(&str, &str)]) -> Self {
+        Self::begin_with(env, "")
+    }
+
+    fn begin_with(env: &[(&str, &str)], args: &str) -> Self {
         let mut node = Node::new();
         for (key, value) in env {
             node.set_env(key, value);
@@ -73,7 +77,7 @@ impl Fixture {
         node.register(launcher, ".launcher");
         let cslave = node.peer();
         node.register(cslave, ".cslave");
-        let manager = node.launch::<ServiceMgr>("").unwrap();
+        let manager = node.launch::<ServiceMgr>(args).unwrap();
         Self {
             node,
             manager,

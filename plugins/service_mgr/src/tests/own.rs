@@ -32,6 +32,16 @@ fn requests_at_the_same_time_launch_once() {
 }
 
 #[test]
+fn a_node_without_the_master_can_have_the_manager_of_the_network() {
+    let mut fixture = Fixture::begin_with(&[("harbor", "2")], "network");
+    let request = fixture.asked_cslave();
+    let expected = pack!("REGISTER", "SERVICE", i64::from(fixture.manager.0)).unwrap();
+    assert_eq!(request.payload, expected);
+    let error = Node::new().launch::<ServiceMgr>("nonsense").unwrap_err();
+    assert!(error.to_string().contains("\"nonsense\""), "{error}");
+}
+
+#[test]
 fn a_launch_that_fails_reaches_all_and_is_tried_again() {
     let mut fixture = Fixture::own(&[]);
     let calls: Vec<_> = ["LAUNCH", "QUERY", "LAUNCH"]
