@@ -28,6 +28,8 @@ const SETTLING: Duration = Duration::from_secs(2);
 const SILENCE: u32 = 10;
 /// Strange packets of one connection that are told of.
 const MAX_COMPLAINTS: u32 = 8;
+/// Connections of strangers that are told of in a second: whoever can connect must not be able to fill the log.
+const MAX_STRANGERS: u32 = 16;
 
 /// A connection, by the number of its socket.
 pub(crate) type Link = i32;
@@ -66,7 +68,21 @@ pub(crate) struct Network {
     leases: VecDeque<Claim>,
     /// Connections were turned away since there was room.
     is_full: bool,
+    strangers: Strangers,
+    /// When the last event came.
+    now: Duration,
     actions: Vec<Action>,
+}
+
+/// What the log was told of strangers.
+#[derive(Default)]
+struct Strangers {
+    /// Since when.
+    since: Duration,
+    /// Of so many.
+    told: u32,
+    /// Not of so many more.
+    hidden: u32,
 }
 
 /// An open connection.
@@ -158,6 +174,8 @@ impl Network {
             contests: BTreeMap::new(),
             leases: VecDeque::new(),
             is_full: false,
+            strangers: Strangers::default(),
+            now,
             actions: Vec::new(),
         }
     }
@@ -169,16 +187,14 @@ impl Network {
 
     /// Somebody has connected.
     pub(crate) fn opened(&mut self, link: Link, now: Duration) {
+        self.now = now;
         let members = self.nodes.values().filter(|node| node.link.is_some());
         if self.links.len() - members.count() >= self.rules.unproven {
             if !std::mem::replace(&mut self.is_full, true) {
-                self.log(
-                    Level::Warn,
-                    format!(
-                        "connections are turned away: {} have not joined yet",
-                        self.rules.unproven
-                    ),
-                );
+                self.tell_of_stranger(format!(
+                    "connections are turned away: {} have not joined yet",
+                    self.rules.unproven
+                ));
             }
             self.actions.push(Action::Close(link));
             return;
@@ -196,6 +212,7 @@ impl Network {
 
     /// A packet came.
     pub(crate) fn packet(&mut self, link: Link, packet: ToMaster, now: Duration) {
+        self.now = now;
         let Some(connection) = self.links.get_mut(&link) else {
             return;
         };
@@ -235,11 +252,11 @@ impl Network {
 
     /// What came is no packet.
     pub(crate) fn garbage(&mut self, link: Link, error: &str, now: Duration) {
+        self.now = now;
         if self.links.contains_key(&link) {
-            self.log(
-                Level::Warn,
-                format!("a connection says what nobody understands, and is closed: {error}"),
-            );
+            self.tell_of_stranger(format!(
+                "a connection says what nobody understands, and is closed: {error}"
+            ));
             self.actions.push(Action::Close(link));
             self.closed(link, error, now);
         }
@@ -247,6 +264,7 @@ impl Network {
 
     /// A connection has ended.
     pub(crate) fn closed(&mut self, link: Link, reason: &str, now: Duration) {
+        self.now = now;
         let Some(connection) = self.links.remove(&link) else {
             return;
         };
@@ -259,6 +277,7 @@ impl Network {
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Duration) {
+        self.now = now;
         self.end_unproven(now);
         self.end_grace(now);
         self.end_silent(now);
@@ -306,7 +325,7 @@ impl Network {
 
     /// Turns away who wants to join.
     fn refuse(&mut self, link: Link, is_ours: bool, reason: &str) {
-        self.log(Level::Warn, format!("a connection is refused: {reason}"));
+        self.tell_of_stranger(format!("a connection is refused: {reason}"));
         if is_ours {
             let text = reason.to_owned();
             self.send(link, FromMaster::Refused { text });
@@ -330,6 +349,27 @@ impl Network {
         connection.complaints += 1;
         if connection.complaints <= MAX_COMPLAINTS {
             self.log(Level::Warn, text);
+        }
+    }
+
+    /// Tells of somebody who has not joined.
+    fn tell_of_stranger(&mut self, text: String) {
+        if self.now >= self.strangers.since + Duration::from_secs(1) {
+            let hidden = self.strangers.hidden;
+            self.strangers = Strangers {
+                since: self.now,
+                ..Strangers::default()
+            };
+            if hidden > 0 {
+                let text = format!("{hidden} more connections were refused before");
+                self.log(Level::Warn, text);
+            }
+        }
+        if self.strangers.told < MAX_STRANGERS {
+            self.strangers.told += 1;
+            self.log(Level::Warn, text);
+        } else {
+            self.strangers.hidden += 1;
         }
     }
 

@@ -240,6 +240,23 @@ fn those_who_say_something_else_are_closed() {
 }
 
 #[test]
+fn strangers_do_not_fill_the_log() {
+    let mut stage = Stage::new();
+    for link in 0..100 {
+        stage.network.opened(link, stage.now);
+        stage.network.garbage(link, "rubbish", stage.now);
+        assert_eq!(stage.take(), [end(link)]);
+    }
+    assert_eq!(stage.logs.len(), 16);
+    stage.pass(ms(1000));
+    stage.network.opened(200, stage.now);
+    stage.network.garbage(200, "rubbish", stage.now);
+    stage.take();
+    assert_eq!(stage.logs.len(), 18);
+    assert!(stage.has_log("84 more connections were refused before"));
+}
+
+#[test]
 fn there_are_not_too_many_who_have_not_joined() {
     let mut stage = Stage::new();
     stage.stock(1, 1);
