@@ -58,6 +58,48 @@ fn a_node_that_says_nothing_of_itself_is_unmodified() {
 }
 
 #[test]
+fn a_large_message_may_be_the_first_of_an_unmodified_node() {
+    let mut world = World::new();
+    world.expect(0, 0);
+    let dialer = world.dial();
+    let body = vec![7; 100 << 10];
+    let frame = [
+        &wire::stock_header(body.len()).unwrap()[..],
+        &body,
+        &cookie(LUA, world.echo, 0).write(),
+    ]
+    .concat();
+    let (first, rest) = frame.split_at(70 << 10);
+    dialer.send(&mut world, first);
+    // No greeting is that long, so nobody waits for one any more.
+    assert_eq!(world.news(), ["up,7,0,1"]);
+    dialer.send(&mut world, rest);
+    assert_eq!(world.heard()[0].payload, body);
+}
+
+#[test]
+fn a_node_that_has_forgotten_this_one_begins_anew() {
+    let mut world = World::new();
+    let mut first = world.linked();
+    let (from, to) = (world.echo, Handle(0x0700_0010));
+    for text in [b"1", b"2"] {
+        world
+            .node
+            .send_from(from, to, KIND_LUA, 0, &text[..])
+            .unwrap();
+    }
+    world.node.run();
+    assert_eq!(first.frames(&mut world).len(), 2);
+    world.node.client_close(first.client);
+    let mut second = world.dial();
+    second.greet(&mut world, PEER_EPOCH, 0, 0);
+    let news = world.news();
+    assert!(news[0].starts_with("down,7,"), "{news:?}");
+    assert_eq!(news[1..], [format!("up,{PEER},{PEER_EPOCH},2")]);
+    assert!(second.frames(&mut world).is_empty());
+}
+
+#[test]
 fn one_of_ours_is_linked_and_acknowledged() {
     let mut world = World::new();
     let mut dialer = world.linked();

@@ -150,6 +150,17 @@ fn a_name_that_nobody_has_fails() {
 }
 
 #[test]
+fn only_so_much_waits_for_names() {
+    let mut world = World::new();
+    for _ in 0..4096 {
+        world.node.send("NOBODY", KIND_LUA, &b""[..]).unwrap();
+    }
+    world.node.run();
+    let refused = world.node.call("NOBODY", KIND_LUA, &b""[..]);
+    assert_eq!(refused.unwrap_err().reason(), Reason::REFUSED);
+}
+
+#[test]
 fn a_name_of_this_node_is_delivered_here() {
     let mut world = World::new();
     let echo = world.echo_remote().0;
