@@ -1,5 +1,6 @@
 //! What a peer goes through: its link comes up, is cut, heals, or the peer is lost.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use skynet_harbor_wire::Control;
@@ -61,7 +62,8 @@ impl Harbor {
         peer.kind = Kind::Ours;
         peer.heartbeat = mine.max(Duration::from_millis(greeted.heartbeat_ms.into()));
         peer.keeps_listening = greeted.keeps_listening;
-        if !greeted.address.is_empty() {
+        // What the master tells is what others can use; a node itself may only know that it listens everywhere.
+        if peer.address.is_empty() && is_reachable(&greeted.address) {
             peer.address.clone_from(&greeted.address);
         }
         if let Some(old) = old {
@@ -360,4 +362,10 @@ impl Harbor {
             }
         }
     }
+}
+
+/// Whether an address says where to connect to, and not just that any address will do.
+fn is_reachable(address: &str) -> bool {
+    let is_any = |address: SocketAddr| address.ip().is_unspecified();
+    !address.is_empty() && !address.parse().is_ok_and(is_any)
 }
