@@ -31,6 +31,21 @@ fn a_kept_payload_is_sent_on_without_a_copy() {
 }
 
 #[test]
+fn a_payload_that_the_receiver_shared_is_sent_on_like_any_other() {
+    let mut letter = Letter::copy(b"hello").unwrap();
+    letter.flags = FLAG_CALL as u16;
+    let at = NonNull::new(letter.data).unwrap();
+    let lent = letter.lend(7);
+    // SAFETY: lent to the receiver, which adds an ownership of its own and gives back what it was lent.
+    let seen = std::mem::ManuallyDrop::new(unsafe { Buffer::from_raw(at) });
+    let own = seen.share();
+    lent.take_back();
+    assert!(!own.is_shared());
+    assert_eq!(own.take_kept(), None);
+    assert_eq!(Letter::from_buffer(own, 5).message().flags, 0);
+}
+
+#[test]
 fn shared_payloads_are_copied_only_to_be_changed() {
     let payload = Buffer::concat(&[b"sha", b"red"]).unwrap();
     let members: Vec<Letter> = (0..3)
