@@ -81,7 +81,7 @@ impl Peers {
     }
 
     /// How many turns wait.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn waiting(&self) -> usize {
         *self.lock()
     }
