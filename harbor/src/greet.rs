@@ -253,14 +253,15 @@ impl Harbor {
         Ok(())
     }
 
-    /// Whether the other end may be an unmodified node that says nothing of itself.
+    /// Whether the other end may be an unmodified node that says nothing of itself. One that nobody has told of dials only
+    /// a node that is about to join.
     fn may_be_unmodified(&mut self, connection: &Connection) -> bool {
+        let is_joining = self.gathering_until == Duration::MAX;
         connection.stage == Stage::Hello
             && self.settings.secret.is_none()
-            && self
-                .peers
-                .get(connection.peer)
-                .is_some_and(|peer| peer.kind != Kind::Ours)
+            && self.peers.get(connection.peer).is_some_and(|peer| {
+                peer.kind != Kind::Ours && (is_joining || !peer.address.is_empty())
+            })
     }
 
     /// The master says that a node is unmodified. It may have dialled before that was known: it will say nothing of itself.

@@ -292,6 +292,25 @@ fn a_node_that_had_given_this_one_up_answers_no_call_from_before() {
 }
 
 #[test]
+fn a_stranger_is_no_unmodified_node_once_this_one_has_joined() {
+    let mut world = World::new();
+    world.tell(&("joined",));
+    let silent = world.dial();
+    world.node.advance(HEARTBEAT);
+    assert!(silent.is_closed(&world));
+    let talker = world.dial();
+    let frame = b"\x00\x00\x00\x0c\x07\x00\x00\x10\x0a\x00\x00\x02\x00\x00\x00\x00";
+    talker.send(&mut world, frame);
+    assert!(talker.is_closed(&world));
+    assert_eq!(world.news(), [""; 0]);
+    // One that the master has told of may say nothing.
+    world.expect(0, 0);
+    let known = world.dial();
+    known.send(&mut world, frame);
+    assert_eq!(world.news(), [format!("up,{PEER},0,1")]);
+}
+
+#[test]
 fn an_unmodified_node_may_dial_before_the_master_has_told_of_it() {
     let mut world = World::new();
     let dialer = world.dial();
