@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,6 +17,25 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// An address on which nobody listens at the moment.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// An address on which nobody listens at the moment, and which the system gives to nobody else: it lies below the ports
+/// of outgoing connections. For what must be listened on again and again.
+pub(crate) fn fixed_address() -> Result<SocketAddr> {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Several such programs may run at once.
+    let start = std::process::id().wrapping_mul(101);
+    for _ in 0..COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = (FIRST + start.wrapping_add(step) % COUNT) as u16;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port from {FIRST} on is free")
 }
 
 /// Connects and sets [`PATIENCE`] for everything that follows.

@@ -235,7 +235,13 @@ impl Node {
 
     /// Whether it is still running.
     pub(crate) fn is_running(&mut self) -> Result<bool> {
-        Ok(self.status.is_none() && self.child.try_wait()?.is_none())
+        if self.status.is_none()
+            && let Some(status) = self.child.try_wait()?
+        {
+            self.log.finish();
+            self.status = Some(status);
+        }
+        Ok(self.status.is_none())
     }
 
     /// Its resources, now.

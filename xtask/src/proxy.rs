@@ -112,7 +112,8 @@ impl Proxy {
         self.order(Order::Cut(how))
     }
 
-    /// Cuts the connection on which so many more bytes have gone this way in all, behind the last of them.
+    /// Cuts the first connection on which so many more bytes have gone this way, behind the last of them: of those that
+    /// are open, or of the next one.
     pub(crate) fn cut_after(&self, way: Way, bytes: u64, how: Cut) -> Result<()> {
         self.order(Order::CutAfter(way, bytes, how)).map(|_| ())
     }

@@ -7,9 +7,13 @@
 mod chat;
 mod commands;
 mod fake_node;
+mod faults;
 mod gate;
+mod harbor;
 mod harness;
+mod interop;
 mod memory;
+mod net;
 mod overload;
 mod panic;
 mod plugins;
@@ -96,6 +100,21 @@ const SCENARIOS: &[Scenario] = &[
         run: chat::run,
     },
     Scenario {
+        name: "harbor",
+        about: "networks of 2, 3 and 5 nodes: messages, names, shared services, large messages and order",
+        run: harbor::run,
+    },
+    Scenario {
+        name: "harbor-faults",
+        about: "nodes die, hang and come back, masters are gone, links are cut, ids are wanted twice, strangers knock",
+        run: faults::run,
+    },
+    Scenario {
+        name: "harbor-interop",
+        about: "unmodified Skynet nodes, played byte by byte, as master and as slave, in both roles of a link",
+        run: interop::run,
+    },
+    Scenario {
         name: "stress",
         about: "everything at random and at once, by services and by people; STRESS_SEED and STRESS_SECONDS",
         run: stress::run,
@@ -127,7 +146,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.list {
         for scenario in SCENARIOS {
-            outln!("{:<10} {}", scenario.name, scenario.about);
+            outln!("{:<15} {}", scenario.name, scenario.about);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -189,7 +208,7 @@ fn table(results: &[(&str, bool, Duration)]) -> Counts {
     let mut counts = Counts::default();
     for (name, passed, time) in results {
         let word = if *passed { "passed" } else { "FAILED" };
-        outln!("{name:<12} {word:<8} {:>10}", say::duration(*time));
+        outln!("{name:<15} {word:<8} {:>10}", say::duration(*time));
         counts.add(*passed);
     }
     counts

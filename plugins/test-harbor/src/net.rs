@@ -24,8 +24,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use skynet_service::{
-    Buffer, Call, Context, FLAG_REDIRECTED, KIND_LUA, KIND_TEXT, Local, Message, Result, Service,
-    bail,
+    Buffer, Call, CallError, Context, Error, FLAG_REDIRECTED, KIND_LUA, KIND_TEXT, Local, Message,
+    Result, Service, bail,
 };
 
 use crate::pattern::{self, KIND_BLOCK};
@@ -82,7 +82,9 @@ impl Net {
             ["SELF"] => cx.handle().to_string(),
             ["LUA", to, limit, rest @ ..] => {
                 let request = values::pack(rest.iter().copied())?;
-                let reply = call(cx, to, KIND_LUA, request, limit)?.await?;
+                let reply = call(cx, to, KIND_LUA, request, limit)?
+                    .await
+                    .map_err(passed_on)?;
                 values::unpack(reply.bytes())?
             }
             ["POST", to, rest @ ..] => {
@@ -91,7 +93,9 @@ impl Net {
             }
             ["CALL", to, limit, rest @ ..] => {
                 let request = rest.join(" ").into_bytes();
-                let reply = call(cx, to, KIND_TEXT, request, limit)?.await?;
+                let reply = call(cx, to, KIND_TEXT, request, limit)?
+                    .await
+                    .map_err(passed_on)?;
                 reply.text()?.to_owned()
             }
             ["SEND", to, rest @ ..] => {
@@ -150,6 +154,12 @@ fn lua(cx: &Context, message: &Message) -> Result<()> {
         _ => &[],
     };
     Ok(cx.reply(message, skynet_service::seri::encode(answer)?)?)
+}
+
+/// The same error, with its reason, for whoever asked for the call.
+fn passed_on(error: CallError) -> Error {
+    let reason = error.reason();
+    Error::from(error).with_reason(reason)
 }
 
 fn call<'a>(
@@ -224,7 +234,10 @@ fn block(cx: &Context, message: &Message) -> Result<()> {
 }
 
 async fn send_block(cx: &Context, to: &str, len: usize, seed: u64) -> Result<String> {
-    let reply = cx.call(to, KIND_BLOCK, made(len, seed)).await?;
+    let reply = cx
+        .call(to, KIND_BLOCK, made(len, seed))
+        .await
+        .map_err(passed_on)?;
     Ok(reply.text()?.to_owned())
 }
 

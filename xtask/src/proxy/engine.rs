@@ -104,6 +104,7 @@ impl Engine {
     }
 
     fn advance(&mut self, ready: &[[PollFlags; 2]]) {
+        let mut is_spent = false;
         let mut ready = ready.iter().copied();
         let pairs = std::mem::take(&mut self.pairs);
         for mut pair in pairs {
@@ -114,8 +115,15 @@ impl Engine {
             match pair.advance(flags, &mut self.manner) {
                 Fate::Lives => self.pairs.push(pair),
                 Fate::Over => self.end(pair, Cut::Fin),
-                Fate::Cut(how) => self.end(pair, how),
+                Fate::Cut(how) => {
+                    is_spent |= pair.is_spent();
+                    self.end(pair, how);
+                }
             }
+        }
+        if is_spent {
+            // One was wanted.
+            self.pairs.iter_mut().for_each(Pair::allow_all);
         }
     }
 
@@ -143,10 +151,14 @@ impl Engine {
                     self.end(pair, how);
                 }
             }
-            Order::CutAfter(way, bytes, how) => match self.pairs.first_mut() {
-                Some(pair) => pair.cut_after(way, bytes, how),
-                None => self.awaited = Some((way, bytes, how)),
-            },
+            Order::CutAfter(way, bytes, how) => {
+                for pair in &mut self.pairs {
+                    pair.cut_after(way, bytes, how);
+                }
+                if self.pairs.is_empty() {
+                    self.awaited = Some((way, bytes, how));
+                }
+            }
             Order::Silence(is_silent) => self.is_silent = is_silent,
             Order::Delay(time) => self.manner.delay = time,
             Order::Chop(seed) => self.manner.dice = seed.map(Dice::new),

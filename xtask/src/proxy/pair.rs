@@ -87,14 +87,24 @@ impl Pair {
         self.last = Some(how);
     }
 
+    /// Takes [`cut_after`](Self::cut_after) back.
+    pub(super) fn allow_all(&mut self) {
+        self.forth.allowed = None;
+        self.back.allowed = None;
+        self.last = None;
+    }
+
+    /// Whether it has passed what it may.
+    pub(super) fn is_spent(&self) -> bool {
+        self.forth.is_spent() || self.back.is_spent()
+    }
+
     /// Moves what can be moved.
     pub(super) fn advance(&mut self, ready: [PollFlags; 2], manner: &mut Manner) -> Fate {
         match self.try_advance(ready, manner) {
             // An error of one end is one for the other.
             Err(Broken) => Fate::Cut(Cut::Reset),
-            Ok(()) if self.forth.is_spent() || self.back.is_spent() => {
-                Fate::Cut(self.last.unwrap_or(Cut::Fin))
-            }
+            Ok(()) if self.is_spent() => Fate::Cut(self.last.unwrap_or(Cut::Fin)),
             Ok(()) if self.forth.is_over() && self.back.is_over() => Fate::Over,
             Ok(()) => Fate::Lives,
         }

@@ -89,6 +89,23 @@ fn a_cut_comes_behind_the_byte_that_was_named() {
 }
 
 #[test]
+fn of_several_connections_one_is_cut() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
+    let (mut quiet, mut quiet_end) = join(&proxy, &listener);
+    let (mut busy, mut busy_end) = join(&proxy, &listener);
+    proxy.wait_open(2, LONG).unwrap();
+    proxy.cut_after(Way::Back, 3, Cut::Reset).unwrap();
+    busy_end.write_all(b"123").unwrap();
+    let mut found = Vec::new();
+    let error = busy.read_to_end(&mut found).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    quiet_end.write_all(b"12345").unwrap();
+    hears(&mut quiet, b"12345");
+    assert_eq!(proxy.traffic().unwrap().open, 1);
+}
+
+#[test]
 fn silence_is_not_an_end_and_loses_nothing() {
     let (proxy, mut client, mut server) = connected();
     proxy.silence().unwrap();

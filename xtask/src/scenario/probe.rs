@@ -56,6 +56,11 @@ impl Probe {
         Ok(Self { address })
     }
 
+    /// The probe of a node that starts it with this address.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
     /// Starts a node that can be probed.
     pub(super) fn start(stage: &Stage, spec: NodeSpec) -> Result<(Node, Self)> {
         let node = stage.start(&probed(spec))?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 /// The type of an answer.
 const RESPONSE: u8 = 1;
@@ -51,6 +51,16 @@ pub(crate) fn frame(body: &[u8], source: u32, word: u32, session: i32) -> Vec<u8
 }
 
 impl Frame {
+    /// Takes a whole frame apart.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+        let found = read(&mut &*bytes)?;
+        let Some(Ok(frame)) = found else {
+            bail!("{found:?} is no frame");
+        };
+        ensure!(frame.bytes() == bytes, "bytes follow the frame");
+        Ok(frame)
+    }
+
     /// As it goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         frame(&self.body, self.source, self.word, self.session)
@@ -81,16 +91,6 @@ impl Frame {
         let word = u32::from(kind) << 24 | self.source & 0x00ff_ffff;
         frame(body, source, word, self.session)
     }
-}
-
-/// Takes a whole frame apart.
-pub(super) fn parse(bytes: &[u8]) -> Result<Frame> {
-    let found = read(&mut &*bytes)?;
-    let Some(Ok(frame)) = found else {
-        anyhow::bail!("{found:?} is no frame");
-    };
-    ensure!(frame.bytes() == bytes, "bytes follow the frame");
-    Ok(frame)
 }
 
 /// Reads one frame. `None`: the connection has ended between two. `Some(Err(_))`: a header that no node may send.
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn captured_frames_are_read_and_written() {
         let check = |vector: &str, body: usize, source, word, session| {
-            let found = parse(&bytes(vector)).unwrap();
+            let found = Frame::parse(&bytes(vector)).unwrap();
             let parts = (found.body.len(), found.source, found.word, found.session);
             assert_eq!(parts, (body, source, word, session), "{vector}");
         };
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn answers_are_the_captured_ones() {
         let check = |request: &str, node, body: &[u8], answer: &str| {
-            let request = parse(&bytes(request)).unwrap();
+            let request = Frame::parse(&bytes(request)).unwrap();
             assert_eq!(request.reply(node, body), bytes(answer));
         };
         check(
@@ -164,7 +164,7 @@ mod tests {
         check(vectors::REPORT, 1, &[0], vectors::REPORTED);
         check(vectors::UPDATE, 1, &[], vectors::UPDATED);
         check(vectors::QUERY, 1, &[0x0a, 1], vectors::QUERIED);
-        let mut call = parse(&bytes(vectors::CALL)).unwrap();
+        let mut call = Frame::parse(&bytes(vectors::CALL)).unwrap();
         call.session = 6;
         assert_eq!(call.error(1), bytes(vectors::ERROR));
     }

@@ -140,7 +140,6 @@ fn check_handle(value: &Value) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::parse;
     use super::super::vectors;
     use super::*;
 
@@ -199,7 +198,7 @@ mod tests {
     #[test]
     fn frames_for_unmodified_nodes() {
         let check = |bytes: Vec<u8>, hello, expected| {
-            let found = parse(&bytes).unwrap();
+            let found = Frame::parse(&bytes).unwrap();
             assert_eq!(frame(&found, 1, hello).is_ok(), expected, "{found:?}");
         };
         let make = super::super::frame::frame;
