@@ -1,9 +1,11 @@
-//! `cargo xtask run`: build, install, and run a node in the foreground.
+//! `cargo xtask run`: build, install, and run a node in the foreground, or all nodes of a network.
 
-use std::io::{self, BufRead, BufReader, PipeReader, Write};
+mod network;
+
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 
@@ -21,7 +23,8 @@ use crate::{build, install, procfs, say};
 pub(crate) struct Args {
     #[command(flatten)]
     profile: build::Profile,
-    /// A configuration: the name of a file in `config/` without its ending, or a path ending in `.toml`.
+    /// A configuration: the name of a file in `config/` without its ending, or a path ending in `.toml`. Or the name of
+    /// a folder in `config/`, of which every `node*.toml` is run.
     #[arg(default_value = "chat")]
     config: String,
 }
@@ -29,25 +32,20 @@ pub(crate) struct Args {
 /// `cargo xtask run`. Ends as the node ends.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::read()?;
-    let config = find(&workspace, &args.config)?;
+    let configs = find(&workspace, &args.config)?;
     let built = build::build(&workspace, args.profile, build::Scope::Product)?;
     install::install(&built.plugins, &workspace.cservice())?;
 
+    let [config] = configs.as_slice() else {
+        return network::run(&built.node, &workspace.root, &configs);
+    };
     say::step(format!(
         "starting {} {} (stop it with Ctrl-C)",
         built.node.display(),
         config.display()
     ));
     let (output, writer) = io::pipe()?;
-    let mut command = Command::new(&built.node);
-    command
-        .arg(&config)
-        .current_dir(&workspace.root)
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        // A group of its own: the terminal's Ctrl-C reaches only us, and the node gets it once.
-        .process_group(0);
+    let mut command = command(&built.node, &workspace.root, config, writer)?;
     // The handlers come first, so that no signal finds a node without us.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let child = command
@@ -58,8 +56,40 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     serve(child, signals, output)
 }
 
-/// The configuration's file.
-fn find(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+/// A node of this configuration, which prints to `output`.
+fn command(executable: &Path, root: &Path, config: &Path, output: PipeWriter) -> Result<Command> {
+    let mut command = Command::new(executable);
+    command
+        .arg(config)
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        // A group of its own: the terminal's Ctrl-C reaches only us, and the node gets it once.
+        .process_group(0);
+    Ok(command)
+}
+
+/// The configuration's file, or those of a network.
+fn find(workspace: &Workspace, name: &str) -> Result<Vec<PathBuf>> {
+    let folder = workspace.root.join("config").join(name);
+    if folder.is_dir() {
+        let mut nodes = Vec::new();
+        for entry in folder.read_dir()? {
+            let path = entry?.path();
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            if file.starts_with("node") && file.ends_with(".toml") {
+                nodes.push(path.clone());
+            }
+        }
+        nodes.sort();
+        ensure!(
+            !nodes.is_empty(),
+            "there is no node in {}",
+            folder.display()
+        );
+        return Ok(nodes);
+    }
     let path = if name.ends_with(".toml") {
         std::env::current_dir()?.join(name)
     } else {
@@ -70,7 +100,7 @@ fn find(workspace: &Workspace, name: &str) -> Result<PathBuf> {
         "there is no configuration {}",
         path.display()
     );
-    Ok(path)
+    Ok(vec![path])
 }
 
 /// Passes output and signals on until the node has ended.
