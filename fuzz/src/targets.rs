@@ -13,6 +13,7 @@ mod harbor;
 mod link;
 mod log_line;
 mod master;
+mod network_services;
 mod node;
 mod plugin_file;
 mod requests;
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     harbor::TARGET,
     link::TARGET,
     master::TARGET,
+    network_services::TARGET,
 ];
 
 /// The target of this name.

@@ -20,18 +20,30 @@ pub(crate) mod control_request;
 /// Requests to the database.
 #[path = "../../../plugins/simpledb/src/request.rs"]
 pub(crate) mod database;
+/// Requests to the data center.
+#[path = "../../../plugins/datacenter/src/request.rs"]
+pub(crate) mod datacenter_request;
 /// Settings of a gate.
 #[path = "../../../gate/src/settings.rs"]
 pub(crate) mod gate_settings;
+/// Keys of the data center.
+#[path = "../../../plugins/datacenter/src/key.rs"]
+pub(crate) mod key;
 /// Requests to the launcher.
 #[path = "../../../plugins/launcher/src/protocol.rs"]
 pub(crate) mod launcher;
 /// Records of the log.
 #[path = "../../../plugins/logger/src/line.rs"]
 pub(crate) mod log_line;
+/// Requests to the service manager.
+#[path = "../../../plugins/service_mgr/src/request.rs"]
+pub(crate) mod manager_request;
 /// The database.
 #[path = "../../../plugins/simpledb/src/store.rs"]
 pub(crate) mod store;
 /// Names and texts of the chat.
 #[path = "../../../plugins/chat/src/text.rs"]
 pub(crate) mod text;
+/// The tree of the data center.
+#[path = "../../../plugins/datacenter/src/tree.rs"]
+pub(crate) mod tree;

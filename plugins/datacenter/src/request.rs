@@ -3,8 +3,8 @@
 use skynet_seri::Value;
 use skynet_service::{Error, Result};
 
-use crate::key::Key;
-use crate::tree::Node;
+use super::key::Key;
+use super::tree::Node;
 
 /// One request. Paths have at least one key.
 #[derive(PartialEq, Debug)]

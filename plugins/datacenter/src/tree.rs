@@ -6,7 +6,7 @@ use std::fmt;
 use skynet_seri::{Table, Value};
 use skynet_service::{Error, Reason, Result};
 
-use crate::key::{Key, show_path};
+use super::key::{Key, show_path};
 
 /// What an entry costs beside the bytes of its key and value.
 const ENTRY: usize = 96;

@@ -1,0 +1,4 @@
+//! `network_services` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("network_services");
