@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use skynet_seri::Value;
-use skynet_service::{Buffer, Context, Error, Handle, KIND_LUA, Local, Reply, Result, log};
+use skynet_service::{Buffer, Context, Error, Handle, KIND_LUA, Local, Reason, Reply, Result, log};
 
 use crate::answer::is_gone;
 use crate::join_limit;
@@ -77,7 +77,8 @@ impl Network {
                 Ok(reply) => add_list(&mut list, node, &reply),
                 Err(error) => {
                     log::warn!("the services of node {node} are not listed: {error}");
-                    if is_gone(&error) {
+                    // A node that is lost may be back without its manager having noticed.
+                    if is_gone(&error) && error.reason() != Reason::NODE_LOST {
                         self.remove(node, manager);
                     }
                 }

@@ -128,7 +128,8 @@ async fn find(cx: &Context) -> Result<Handle> {
     let manager = cx.harbor().query_name(SERVICE).await?;
     let manager = manager.ok_or_else(|| Error::msg(format_args!("nobody is {SERVICE}")))?;
     let report = Buffer::pack(&("REPORT", i64::from(cx.handle().0)))?;
-    cx.call(manager, KIND_LUA, report).await?;
+    cx.call_timeout(manager, KIND_LUA, report, join_limit(cx))
+        .await?;
     Ok(manager)
 }
 

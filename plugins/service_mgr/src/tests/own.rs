@@ -1,6 +1,7 @@
 //! Where the manager launches everything itself.
 
 use skynet_service::Reason;
+use skynet_service::abi::LEVEL_WARN;
 
 use super::*;
 
@@ -168,6 +169,14 @@ fn slaves_report_and_are_listed() {
         pair("db@2", ":02000007".to_owned()),
     ];
     assert_eq!(fixture.list(), expected);
+    // One that is no more is left out, and forgotten.
+    fixture.node.kill(harbor);
+    for _ in 0..2 {
+        assert_eq!(fixture.list(), expected[..1]);
+    }
+    let logs = fixture.node.logs();
+    let warnings = logs.iter().filter(|log| log.level == LEVEL_WARN);
+    assert_eq!(warnings.count(), 1, "{logs:?}");
     // Nobody reports for another node.
     let error = fixture.begin_call(report);
     let error = fixture.finish(&error).unwrap().unwrap_err();
