@@ -5,6 +5,7 @@ mod joining;
 mod link;
 mod names;
 mod peers;
+mod properties;
 mod requests;
 
 use std::time::Duration;

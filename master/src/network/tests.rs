@@ -4,6 +4,7 @@
 mod contests;
 mod joining;
 mod names;
+mod properties;
 mod secrets;
 
 use std::time::Duration;
