@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use skynet_service::socket::SocketId;
 use skynet_service::{
-    Context, Error, Handle, KIND_LUA, KIND_SOCKET, KIND_TIMER, KIND_WAKE, RawMessage, RawService,
-    Responder, Result, ResultExt,
+    Context, Error, Handle, KIND_LUA, KIND_SOCKET, KIND_TIMER, KIND_WAKE, PeerState, RawMessage,
+    RawService, Responder, Result, ResultExt, log,
 };
 
 use crate::connection::Connection;
@@ -144,6 +144,10 @@ impl Harbor {
     pub(crate) fn await_peer(&mut self, cx: &Context, id: u8) -> &mut Peer {
         let (heartbeat, wait) = (self.settings.heartbeat, self.settings.wait);
         self.peers.get_or(id, || {
+            // The core may have been told that nobody has this id.
+            if let Err(error) = cx.set_peer_state(id, PeerState::Open) {
+                log::error!("{error}");
+            }
             Timer::Deadline(id, 0).set(cx, wait);
             Peer::new(id, heartbeat)
         })
