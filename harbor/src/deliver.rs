@@ -12,11 +12,14 @@ use skynet_service::{
 use crate::body::Body;
 use crate::connection::Connection;
 use crate::harbor::Harbor;
-use crate::peer::Kind;
+use crate::peer::{Kind, State};
+use crate::route::LOCAL;
 
 /// Frames, or bytes, after which a peer is told at once that they have arrived.
 const ACK_FRAMES: u64 = 256;
 const ACK_BYTES: usize = 256 << 10;
+/// Requests by way of a third node that are remembered.
+const MOST_RELAYED: usize = 1 << 20;
 
 /// A message that came whole.
 struct Arrived<'a> {
@@ -61,6 +64,10 @@ impl Harbor {
                 }
                 Frame::Control(control) => self.on_control(cx, id, control)?,
                 Frame::Hello(_) => {
+                    if let Some(peer) = self.peers.get(id) {
+                        // The next connection waits for it.
+                        peer.kind = Kind::Ours;
+                    }
                     return Err(
                         "it says that it is one of ours, and did not say so at first".to_owned(),
                     );
@@ -76,9 +83,12 @@ impl Harbor {
             return Ok(());
         };
         peer.heard = now;
+        peer.is_doubtful = false;
         if peer.kind == Kind::Ours {
             peer.since_ack += len;
-            if peer.received - peer.acknowledged >= ACK_FRAMES || peer.since_ack >= ACK_BYTES {
+            let is_due =
+                peer.received - peer.acknowledged >= ACK_FRAMES || peer.since_ack >= ACK_BYTES;
+            if is_due && !peer.congested {
                 peer.acknowledge();
             }
             if !peer.control.is_empty() {
@@ -101,8 +111,11 @@ impl Harbor {
                 }
             }
             Control::Ping(stamp) => {
-                peer.acknowledge();
-                peer.control(Control::Pong(stamp));
+                // Who asks and does not read gets no answers that pile up.
+                if !peer.congested {
+                    peer.acknowledge();
+                    peer.control(Control::Pong(stamp));
+                }
             }
             Control::Pong(stamp) => {
                 peer.rtt = cx.now().saturating_sub(Duration::from_nanos(stamp));
@@ -181,19 +194,22 @@ impl Harbor {
             !is_ours || flags.contains(Flags::REDIRECTED) || kind == KIND_MULTICAST;
         let is_wrong = kind == KIND_SYSTEM
             || kind == KIND_HARBOR
+            // It takes orders from its slave only, in whose name anybody could write.
+            || cookie.destination == cx.handle().0 & LOCAL
             || session < 0
             || source.harbor() == 0
             || (is_foreign && !may_be_foreign);
         if is_wrong {
+            if !is_foreign && session > 0 && flags.contains(Flags::CALL) {
+                let text = "no other node may send this";
+                self.fail_call(cx, source, session, to, Reason::REFUSED, text);
+            }
             return self.discard(cx, id, || {
                 format!("a message of kind {kind} and session {session} in the name of {source}")
             });
         }
         if flags.contains(Flags::MOVED) {
-            if let Err(error) = cx.call_moved(to, session, source) {
-                log::error!("{error}");
-            }
-            return;
+            return self.on_moved(cx, to, session, source);
         }
         let is_reply = session != 0 && (kind == KIND_RESPONSE || kind == KIND_ERROR);
         let is_call = !is_reply
@@ -231,7 +247,8 @@ impl Harbor {
         }
         if is_call {
             message = message.call_flag();
-            if is_foreign {
+            // The answer to a caller of this node does not come by here.
+            if is_foreign && !self.is_mine(source) && self.relayed.len() < MOST_RELAYED {
                 self.relayed.insert((source, session));
             }
         } else if is_reply && (!is_ours || flags.contains(Flags::REDIRECTED)) {
@@ -239,6 +256,21 @@ impl Harbor {
         }
         if let Err(error) = cx.send_message(message) {
             self.undelivered(cx, id, to, cookie, is_call, &error);
+        }
+    }
+
+    /// A call of this node was passed on: `callee` owes the answer now. If its node is lost already, nobody else will
+    /// tell the caller.
+    fn on_moved(&mut self, cx: &Context, caller: Handle, session: i32, callee: Handle) {
+        match cx.call_moved(caller, session, callee) {
+            Ok(true) if !self.is_mine(callee) => {}
+            Ok(_) => return,
+            Err(error) => return log::error!("{error}"),
+        }
+        let id = callee.harbor();
+        if self.await_peer(cx, id).state == State::Lost {
+            let text = format!("the call was passed on to node {id}, which is lost");
+            self.fail_call(cx, caller, session, callee, Reason::NODE_LOST, &text);
         }
     }
 

@@ -99,8 +99,10 @@ impl Harbor {
     }
 
     fn on_accept(&mut self, cx: &Context, socket: SocketId, from: &str) {
-        let proven = |connection: &&Connection| connection.stage == Stage::Up;
-        let unproven = self.connections.len() - self.connections.values().filter(proven).count();
+        let unproven = self.connections.values().filter(|connection| {
+            connection.role == Role::Acceptor && connection.stage != Stage::Up
+        });
+        let unproven = unproven.count();
         if unproven >= self.settings.unproven {
             self.complain(cx, || {
                 format!("a connection from {from} is turned away: {unproven} have not proven yet who they are")
@@ -264,6 +266,7 @@ impl Harbor {
         {
             peer.congested = kib > 0;
             if kib == 0 {
+                peer.acknowledge();
                 self.flush_peer(cx, id);
             }
         }

@@ -126,8 +126,7 @@ impl Harbor {
         let Some(peer) = self.peers.get(connection.peer) else {
             return Err("it is not known any more".to_owned());
         };
-        connection.said_life = peer.life;
-        connection.said_received = if peer.life == 0 { 0 } else { peer.received };
+        (connection.said_life, connection.said_received) = peer.resumable();
         connection.said_gave_up = peer.gave_up;
         let address = self
             .listener

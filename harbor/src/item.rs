@@ -28,10 +28,11 @@ impl Item {
         self.flags.contains(Flags::CALL)
     }
 
-    /// Whether it is an answer, for which somebody waits.
+    /// Whether it is an answer, for which somebody waits, or says who owes one.
     pub(crate) fn is_reply(&self) -> bool {
         let kind = u32::from(self.cookie.kind);
-        (kind == KIND_RESPONSE || kind == KIND_ERROR) && self.cookie.session != 0
+        self.flags.contains(Flags::MOVED)
+            || (kind == KIND_RESPONSE || kind == KIND_ERROR) && self.cookie.session != 0
     }
 
     /// Source and destination: messages of one pair keep their order.

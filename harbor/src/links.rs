@@ -54,11 +54,13 @@ impl Harbor {
         let Some(peer) = self.peers.get(id) else {
             return Ok(());
         };
-        if peer.life != connection.said_life || peer.gave_up != connection.said_gave_up {
+        let (life, _) = peer.resumable();
+        if life != connection.said_life || peer.gave_up != connection.said_gave_up {
             return Err("what it was told of this node is no longer so".to_owned());
         }
-        let resumes = peer.life == greeted.epoch && greeted.known == my_epoch;
+        let resumes = life == greeted.epoch && greeted.known == my_epoch;
         let old = peer.link.take();
+        let was_linked = old.is_some();
         peer.kind = Kind::Ours;
         peer.heartbeat = mine.max(Duration::from_millis(greeted.heartbeat_ms.into()));
         peer.keeps_listening = greeted.keeps_listening;
@@ -76,15 +78,26 @@ impl Harbor {
             }
             if let Some(peer) = self.peers.get(id) {
                 peer.begin_life(greeted.epoch);
+                // If this link ends before the peer has seen it, it goes on counting as before.
+                peer.is_doubtful = greeted.known == my_epoch;
             }
         }
         let Some(peer) = self.peers.get(id) else {
             return Ok(());
         };
         let again = if resumes {
-            let again = peer.outbox.resend(greeted.last_received);
-            again
-                .map_err(|_| format!("it has {} frames, which cannot be", greeted.last_received))?
+            match peer.outbox.resend(greeted.last_received) {
+                Ok(again) => again,
+                Err(_) => {
+                    let why = format!("it has {} frames, which cannot be", greeted.last_received);
+                    // The next connection begins anew, or it would end here, too.
+                    self.end_life(cx, id, &why);
+                    if was_linked {
+                        self.cut(cx, id, &why);
+                    }
+                    return Err(why);
+                }
+            }
         } else {
             Vec::new()
         };
@@ -238,6 +251,8 @@ impl Harbor {
         let dials = peer.dials && peer.attempt.is_none();
         let generation = peer.generation;
         let pause = peer.next_pause();
+        // What is answered from now on is refused at once.
+        self.relayed.retain(|(caller, _)| caller.harbor() != id);
         self.admit(cx, id, PeerState::Lost);
         self.fail_calls(cx, id, why, items, unacked);
         if was_linked {

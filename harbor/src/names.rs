@@ -17,6 +17,8 @@ pub(crate) struct Names {
     known: HashMap<Box<str>, Handle>,
     /// In order for each name.
     waiting: HashMap<Box<str>, VecDeque<(Duration, Item)>>,
+    /// Whether a timer is set for what waits.
+    pub(crate) is_timed: bool,
     count: usize,
     bytes: usize,
 }

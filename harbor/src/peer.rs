@@ -79,6 +79,8 @@ pub(crate) struct Peer {
     pub(crate) told: u64,
     /// The life that frames are counted for; 0: none yet.
     pub(crate) life: u64,
+    /// Both lives began anew here, while the peer still remembered them, and nothing has shown yet that it knows.
+    pub(crate) is_doubtful: bool,
     /// It was taken for lost since its last connection: answers to its calls may have been dropped.
     pub(crate) gave_up: bool,
     /// The last life of it that has ended: it is not taken for alive again.
@@ -142,6 +144,7 @@ impl Peer {
             kind: Kind::Unknown,
             told: 0,
             life: 0,
+            is_doubtful: false,
             gave_up: false,
             ended: 0,
             dials: false,
@@ -202,9 +205,19 @@ impl Peer {
         }
     }
 
+    /// The life whose frames can be gone on with, and how many of them have come; 0: the next connection begins anew.
+    pub(crate) const fn resumable(&self) -> (u64, u64) {
+        if self.is_doubtful || self.life == 0 {
+            (0, 0)
+        } else {
+            (self.life, self.received)
+        }
+    }
+
     /// A life begins, or the only one that is known has no number.
     pub(crate) fn begin_life(&mut self, life: u64) {
         self.life = life;
+        self.is_doubtful = false;
         self.gave_up = false;
         self.received = 0;
         self.acknowledged = 0;

@@ -11,16 +11,19 @@ use skynet_service::{
 use crate::harbor::Harbor;
 use crate::item::Item;
 use crate::outbox::Chunk;
-use crate::peer::{Peer, State};
+use crate::peer::{Kind, Peer, State};
 use crate::settings::Policy;
 use crate::timer::Timer;
 
 /// The lower 24 bits of a handle.
-const LOCAL: u32 = 0x00ff_ffff;
+pub(crate) const LOCAL: u32 = 0x00ff_ffff;
 /// Messages that may wait to be written together.
 const TOGETHER: usize = 1024;
 /// Their bytes.
 const TOGETHER_BYTES: usize = 256 << 10;
+/// Answers pass when too much waits; who lets so many of them wait, or so many bytes, is lost.
+const ANSWERS: usize = 1 << 20;
+const ANSWER_BYTES: usize = 64 << 20;
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,8 +125,8 @@ impl Harbor {
             body: Buffer::new(),
         };
         let knows = self.peers.get(caller.harbor());
-        // An unmodified node has no use for it.
-        if knows.is_some_and(|peer| peer.kind == crate::peer::Kind::Ours && peer.is_up()) {
+        // An unmodified node has no use for it. If the link is cut, it is told when that is over.
+        if knows.is_some_and(|peer| peer.kind == Kind::Ours && peer.state != State::Lost) {
             self.send_to(cx, caller, notice);
         }
     }
@@ -134,13 +137,13 @@ impl Harbor {
             return self.send_to_named(cx, handle, item);
         }
         let until = cx.now() + self.settings.wait;
-        let timer_runs = self.names.next_expiry().is_some();
         match self.names.keep(name, until, item) {
             Ok(first) => {
                 if first {
                     self.tell_slave(cx, &("query", name));
                 }
-                if !timer_runs {
+                if !self.names.is_timed {
+                    self.names.is_timed = true;
                     Timer::Names.set(cx, self.settings.wait);
                 }
             }
@@ -195,7 +198,9 @@ impl Harbor {
             let text = format!("nobody has registered the global name {name}");
             self.give_up(cx, &item, Reason::UNKNOWN, &text);
         }
-        if let Some(next) = self.names.next_expiry() {
+        let next = self.names.next_expiry();
+        self.names.is_timed = next.is_some();
+        if let Some(next) = next {
             Timer::Names.set(cx, next.saturating_sub(now));
         }
     }
@@ -246,6 +251,15 @@ impl Harbor {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
+        let is_too_much = peer.outbox.queued() >= most.saturating_mul(16).max(ANSWERS)
+            || bytes > most_bytes.saturating_mul(4).max(ANSWER_BYTES);
+        if is_too_much && item.is_reply() {
+            // Its calls fail when it is told that it was given up.
+            if let Some(link) = peer.link.take() {
+                self.drop_connection(cx, link);
+            }
+            return self.lose(cx, id, "it asks and does not take the answers");
+        }
         peer.counts.sent += 1;
         peer.outbox.push(item);
         let is_full = peer.outbox.queued() >= most || peer.outbox.queued_bytes() >= most_bytes;

@@ -3,6 +3,7 @@
 mod acceptor;
 mod outbox;
 mod routing;
+mod unlucky;
 
 use std::time::Duration;
 

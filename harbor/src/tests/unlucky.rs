@@ -1,0 +1,193 @@
+//! What a hostile or an unlucky world does to links, and that nobody waits for ever because of it.
+
+use skynet_service::{Outgoing, PeerState, Reason};
+
+use super::*;
+
+const LUA: u8 = KIND_LUA as u8;
+const CALLEE: Handle = Handle(0x0700_0010);
+
+#[test]
+fn an_id_that_nobody_had_can_be_reached_when_somebody_has_it() {
+    let mut world = World::with(&[("harbor_wait", "2")]);
+    world.tell(&("joined",));
+    world.node.advance(Duration::from_secs(2));
+    let failed = world.node.call(CALLEE, KIND_LUA, &b"?"[..]);
+    assert_eq!(failed.unwrap_err().reason(), Reason::NODE_LOST);
+    assert_eq!(world.node.peer_state(PEER), PeerState::Absent);
+    world.linked();
+    assert_eq!(world.node.peer_state(PEER), PeerState::Open);
+}
+
+#[test]
+fn one_of_ours_that_was_slow_to_say_so_is_known_the_next_time() {
+    let mut world = World::new();
+    world.expect(0, 0);
+    let mut slow = world.dial();
+    world.node.advance(Duration::from_secs(1));
+    assert_eq!(world.news(), [format!("up,{PEER},0,1")]);
+    slow.say_hello_only(&mut world, PEER_EPOCH);
+    assert!(slow.is_closed(&world));
+    world.news();
+    let mut again = world.dial();
+    again.greet(&mut world, PEER_EPOCH, 0, 0);
+    assert_eq!(world.news(), [format!("up,{PEER},{PEER_EPOCH},2")]);
+}
+
+#[test]
+fn a_call_that_is_passed_on_to_a_node_that_cannot_answer_fails() {
+    let mut world = World::with(&[("harbor_wait", "2")]);
+    let mut dialer = world.linked();
+    // This node has no link to node 9, which owes the answer now. It may still come; and when it has not, it is lost.
+    for wait in [2, 0] {
+        let call = world.node.begin_call(CALLEE, KIND_LUA, &b"?"[..]).unwrap();
+        world.node.run();
+        let frames = dialer.frames(&mut world);
+        let question = frames.iter().find(|frame| frame.contains("\"?\"")).unwrap();
+        let session = question.split(['#', ' ']).nth(3).unwrap();
+        let moved = Cookie {
+            source: 0x0900_0010,
+            ..cookie(LUA, world.node.tester(), session.parse().unwrap())
+        };
+        dialer.say(&mut world, Flags::MOVED | Flags::REDIRECTED, moved, b"");
+        world.node.advance(Duration::from_secs(wait));
+        let error = world.node.finish_call(&call).unwrap().unwrap_err();
+        assert_eq!(error.reason(), Reason::NODE_LOST);
+    }
+}
+
+#[test]
+fn who_takes_no_answers_is_lost_before_they_fill_the_memory() {
+    let mut world = World::with(&[("harbor_queue_bytes", "1024")]);
+    let dialer = world.linked();
+    let echo = world.echo;
+    let large = vec![7; 15 << 20];
+    for session in 1..=6 {
+        dialer.say(&mut world, Flags::CALL, cookie(LUA, echo, session), b"?");
+        let heard = world.heard();
+        // It acknowledges nothing, so what is above the window waits.
+        world.node.answer(&heard[0], &large[..]);
+        if session == 4 {
+            assert!(!dialer.is_closed(&world), "answers pass a full queue");
+        }
+        if dialer.is_closed(&world) {
+            break;
+        }
+    }
+    assert!(dialer.is_closed(&world));
+    let news = world.news();
+    assert!(news[0].starts_with("down,7,"), "{news:?}");
+}
+
+/// Keeps the first request; with the next message it passes it on to node 9.
+#[derive(Default)]
+struct LateRelay(Option<(Handle, i32)>);
+
+impl RawService for LateRelay {
+    fn start(_cx: &Context, _args: &str) -> Result<Self> {
+        Ok(Self::default())
+    }
+
+    fn on_message(&mut self, cx: &Context, message: &mut RawMessage<'_>) -> Result<()> {
+        message.set_answered();
+        let Some((caller, session)) = self.0.take() else {
+            self.0 = Some((message.source(), message.session()));
+            return Ok(());
+        };
+        let passed = Outgoing::new(Handle(0x0900_0022), KIND_LUA, &b"late"[..]);
+        let passed = passed.session(session).source(caller);
+        Ok(cx.send_message(passed.call_flag())?)
+    }
+}
+
+#[test]
+fn a_caller_whose_link_is_cut_learns_later_who_owes_it_the_answer() {
+    let mut world = World::new();
+    let first = world.linked();
+    world.tell(&("expect", 9, 9, 2, "127.0.0.1:2609"));
+    let relay = world.node.launch_raw::<LateRelay>("").unwrap();
+    first.say(&mut world, Flags::CALL, cookie(LUA, relay, 5), b"question");
+    world.node.client_close(first.client);
+    world.node.send(relay, KIND_LUA, &b"go on"[..]).unwrap();
+    world.node.run();
+    let mut second = world.dial();
+    second.greet(&mut world, PEER_EPOCH, MY_EPOCH, 0);
+    assert_eq!(second.frames(&mut world), ["10 9000022->10 #5 12 \"\""]);
+}
+
+#[test]
+fn nobody_gives_the_harbor_orders_in_the_name_of_its_slave() {
+    let mut world = World::new();
+    let mut dialer = world.linked();
+    let slave = world.node.tester();
+    for source in [slave.0, u32::from(ME) << 24 | slave.0] {
+        let order = Cookie {
+            source,
+            ..cookie(LUA, world.harbor, 5)
+        };
+        let nodes = pack(&("nodes",)).unwrap();
+        let flags = Flags::REDIRECTED | Flags::CALL;
+        dialer.say(&mut world, flags, order, &nodes);
+    }
+    assert!(dialer.frames(&mut world).is_empty());
+    // Whoever asks in its own name is told that it cannot.
+    let harbor = world.harbor;
+    dialer.say(&mut world, Flags::CALL, cookie(6, harbor, 6), b"x");
+    let frames = dialer.frames(&mut world);
+    assert!(frames[0].starts_with("7 "), "{frames:?}");
+    assert!(frames[0].contains("->10 #6 20"), "{frames:?}");
+}
+
+#[test]
+fn a_peer_that_counts_wrong_can_begin_anew() {
+    let mut world = World::new();
+    let first = world.linked();
+    let call = world.node.begin_call(CALLEE, KIND_LUA, &b"?"[..]).unwrap();
+    world.node.run();
+    world.node.client_close(first.client);
+    let mut second = world.dial();
+    second.greet(&mut world, PEER_EPOCH, MY_EPOCH, 1_000_000);
+    assert!(second.is_closed(&world));
+    let error = world.node.finish_call(&call).unwrap().unwrap_err();
+    assert_eq!(error.reason(), Reason::NODE_LOST);
+    let mut third = world.dial();
+    let said = third.greet(&mut world, PEER_EPOCH, MY_EPOCH, 1_000_000);
+    assert_eq!(said, (0, 0));
+    assert!(!third.is_closed(&world));
+}
+
+/// The peer remembers what was counted, this node does not, and the link ends before the peer has seen it begin anew.
+#[test]
+fn who_has_begun_anew_does_not_take_old_counts_for_new_ones() {
+    let mut world = World::new();
+    let first = world.linked();
+    world.node.client_close(first.client);
+    let gone = ("gone", PEER, PEER_EPOCH.cast_signed(), "it was away");
+    world.tell(&gone);
+    world.expect(PEER_EPOCH, 2);
+    let mut second = world.dial();
+    let said = second.greet(&mut world, PEER_EPOCH, MY_EPOCH, 2);
+    assert_eq!(said, (0, 0));
+    for text in ["1", "2", "3"] {
+        let from = world.echo;
+        let sent = world
+            .node
+            .send_from(from, CALLEE, KIND_LUA, 0, text.as_bytes());
+        sent.unwrap();
+    }
+    world.node.run();
+    assert_eq!(second.frames(&mut world).len(), 3);
+    // It has not read the GO.
+    world.node.client_close(second.client);
+    let mut third = world.dial();
+    let said = third.greet(&mut world, PEER_EPOCH, MY_EPOCH, 2);
+    assert_eq!(said, (0, 0));
+    assert!(third.frames(&mut world).is_empty());
+    // What comes from it shows that it has begun anew, too.
+    let echo = world.echo;
+    third.say(&mut world, Flags::NONE, cookie(LUA, echo, 0), b"one");
+    world.node.client_close(third.client);
+    let mut fourth = world.dial();
+    let said = fourth.greet(&mut world, PEER_EPOCH, MY_EPOCH, 0);
+    assert_eq!(said, (PEER_EPOCH, 1));
+}
