@@ -247,7 +247,7 @@ impl<'a> Outgoing<'a> {
         Ok(session)
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&self, mut letter: Letter, sender: u32, receiver: &Receiver) -> Letter {
         let message = self.message;
         letter.source = if self.flags & FLAG_REDIRECTED != 0 {

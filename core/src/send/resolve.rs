@@ -27,22 +27,31 @@ pub(super) struct Receiver {
 
 impl Outgoing<'_> {
     /// Whom the message will be given to, if it is for `to`. The turn of `waiter` may be kept until it can be sent.
-    #[inline]
+    #[inline(always)]
     pub(super) fn resolve(
         &self,
         to: Destination<'_>,
         waiter: Option<&'static Service>,
     ) -> Result<Receiver, i32> {
         match to {
-            Destination::Handle(handle) => match node().registry.find(handle) {
-                Some(service) => Ok(Receiver {
-                    service,
-                    handle,
-                    name: None,
-                }),
-                None => self.resolve_absent(handle, waiter),
-            },
+            Destination::Handle(handle) => self.resolve_handle(handle, waiter),
             Destination::Name(name) => self.resolve_name(name, waiter),
+        }
+    }
+
+    #[inline(always)]
+    fn resolve_handle(
+        &self,
+        handle: u32,
+        waiter: Option<&'static Service>,
+    ) -> Result<Receiver, i32> {
+        match node().registry.find(handle) {
+            Some(service) => Ok(Receiver {
+                service,
+                handle,
+                name: None,
+            }),
+            None => self.resolve_absent(handle, waiter),
         }
     }
 
@@ -120,18 +129,19 @@ impl Outgoing<'_> {
         }
     }
 
+    #[inline(never)]
     fn resolve_name(&self, name: &[u8], waiter: Option<&'static Service>) -> Result<Receiver, i32> {
         let node = node();
         match name {
             [b'.', local_name @ ..] => {
                 let name = std::str::from_utf8(local_name).map_err(|_| STATUS_NOT_FOUND)?;
                 let handle = node.names.find(name).ok_or(STATUS_NOT_FOUND)?;
-                self.resolve(Destination::Handle(handle), waiter)
+                self.resolve_handle(handle, waiter)
             }
             [b':', ..] => {
                 let text = std::str::from_utf8(name).map_err(|_| STATUS_INVALID)?;
                 let handle = parse_handle(text).ok_or(STATUS_INVALID)?;
-                self.resolve(Destination::Handle(handle), waiter)
+                self.resolve_handle(handle, waiter)
             }
             [] => Err(STATUS_INVALID),
             global if global.len() >= NAME_SIZE => Err(STATUS_NOT_FOUND),
