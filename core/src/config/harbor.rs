@@ -232,9 +232,9 @@ fn with_another_master(config: &Config, entries: &Entries) -> Option<Warning> {
 }
 
 fn with_two_secrets(entries: &Entries) -> Option<Warning> {
-    entries.get(SECRET)?;
+    let is_set = entries.get(SECRET)?.value.text() != Some("");
     let text = format!("{SECRET_FILE} is not used: {SECRET} is set");
-    warning(entries, SECRET_FILE, text)
+    warning(entries, SECRET_FILE, text).filter(|_| is_set)
 }
 
 /// Others than this machine may reach the port, and nobody has to prove anything.

@@ -146,14 +146,15 @@ fn a_secret_is_shown_nowhere() {
     }
 }
 
-/// The secret out of a file with these contents.
+/// The secret out of a file with these contents, of which nothing is to be warned about.
 fn secret_in(contents: &str) -> Result<Option<Secret>, String> {
     let folder = Folder::with(&[("secret", contents), ("chat.toml", "")]);
     let file = folder.0.join("secret");
-    let text = format!("{NETWORK}harbor_secret_file = {file:?}");
-    Config::parse("chat.toml", &text)
-        .map(|loaded| loaded.config.harbor_secret)
-        .map_err(|error| error.to_string().replace(&format!("{file:?}"), "FILE"))
+    let text = format!("{NETWORK}harbor_secret_file = {file:?}\nharbor_secret = \"\"");
+    let loaded = Config::parse("chat.toml", &text)
+        .map_err(|error| error.to_string().replace(&format!("{file:?}"), "FILE"))?;
+    assert_eq!(loaded.warnings, []);
+    Ok(loaded.config.harbor_secret)
 }
 
 #[test]
