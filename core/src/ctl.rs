@@ -37,7 +37,7 @@ Usage: skynet ctl [--rundir DIR | --config FILE] COMMAND
   signal ADDRESS [NUMBER]   signal a service, e.g. to break an endless loop
   stop                      stop the node
 
-An ADDRESS is `:handle` (hexadecimal) or `.name`.
+An ADDRESS is `:handle` (hexadecimal) or `.name`; `call` and `lua` take a global NAME, too.
 Without --rundir and --config, the node whose run folder lies in ./run is meant, if there is just one.
 ";
 

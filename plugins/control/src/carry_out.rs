@@ -11,6 +11,8 @@ use crate::values;
 
 /// How long a called service may take; the person waits no longer either.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a global name may be unknown: the person may have mistyped it.
+const NAME_PATIENCE: Duration = Duration::from_secs(2);
 /// Services whose figures are gathered in one go.
 const BATCH: usize = 256;
 
@@ -124,6 +126,22 @@ pub(crate) fn resolve(cx: &Context, address: &str) -> Result<Handle> {
     Ok(address.parse()?)
 }
 
+/// As [`resolve`], for calls, which may also go to a global name of the network.
+pub(crate) async fn resolve_callee(cx: &Context, address: &str) -> Result<Handle> {
+    if address.starts_with(['.', ':']) {
+        return resolve(cx, address);
+    }
+    let found = cx
+        .harbor()
+        .query_name_timeout(address, NAME_PATIENCE)
+        .await?;
+    found.ok_or_else(|| {
+        Error::msg(format_args!(
+            "no service of the network is called {address}"
+        ))
+    })
+}
+
 /// Launches by way of the launcher, which keeps track of what it has launched; answers with the handle.
 async fn launch(cx: &Context, line: &str) -> Result<String> {
     let handle = match cx.query(".launcher") {
@@ -140,7 +158,7 @@ async fn launch(cx: &Context, line: &str) -> Result<String> {
 
 /// Calls a service with a text; answers with its reply, or with its bytes where that is no text.
 async fn call(cx: &Context, address: &str, text: &str) -> Result<String> {
-    let callee = resolve(cx, address)?;
+    let callee = resolve_callee(cx, address).await?;
     let reply = cx.call_timeout(callee, KIND_TEXT, text, PATIENCE).await?;
     Ok(match reply.text() {
         Ok(text) => format!("{text}\n"),

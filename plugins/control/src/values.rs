@@ -3,11 +3,11 @@
 use skynet_seri::{Table, Value, Writer, decode};
 use skynet_service::{Context, KIND_LUA, Result};
 
-use crate::carry_out::{PATIENCE, resolve, told};
+use crate::carry_out::{PATIENCE, resolve_callee, told};
 
 /// Calls a service with values; answers with those of its reply.
 pub(crate) async fn call(cx: &Context, address: &str, words: &[String]) -> Result<String> {
-    let callee = resolve(cx, address)?;
+    let callee = resolve_callee(cx, address).await?;
     let mut request = Writer::new();
     for word in words {
         write(&mut request, word)?;
