@@ -192,8 +192,11 @@ impl Peer {
         self.pause = FIRST_PAUSE;
     }
 
+    /// Has a control frame written. An unmodified node would take it for the end of the connection: it gets none.
     pub(crate) fn control(&mut self, control: Control) {
-        self.control.extend_from_slice(&control.write());
+        if self.kind == Kind::Ours {
+            self.control.extend_from_slice(&control.write());
+        }
     }
 
     /// Has all that came acknowledged with what is written next.

@@ -211,6 +211,33 @@ fn large_messages_go_in_fragments_between_which_others_pass() {
 }
 
 #[test]
+fn an_unmodified_node_that_reads_slowly_gets_nothing_but_messages() {
+    let mut world = World::new();
+    world.expect(0, 1);
+    let mut dialer = world.dial();
+    assert_eq!(world.node.client_read(dialer.client), [ME]);
+    let (echo, to) = (world.echo, Handle(0x0700_0010));
+    // It has sent something, which one of ours would be told to have arrived.
+    let frame = [
+        &wire::stock_header(0).unwrap()[..],
+        &cookie(10, echo, 0).write(),
+    ];
+    dialer.send(&mut world, &frame.concat());
+    world.node.client_stall(dialer.client, true);
+    let large = vec![7; 4 << 20];
+    for _ in 0..3 {
+        world
+            .node
+            .send_from(echo, to, KIND_LUA, 0, &large[..])
+            .unwrap();
+        world.node.run();
+    }
+    world.node.client_stall(dialer.client, false);
+    let frames = dialer.frames(&mut world);
+    assert_eq!(frames.len(), 3, "{frames:?}");
+}
+
+#[test]
 fn what_no_frame_can_hold_is_refused() {
     let mut world = World::new();
     let mut dialer = world.linked();
