@@ -146,6 +146,8 @@ impl Harbor {
             peer.counts.reconnects += 1;
         }
         let (life, kind) = (peer.life, peer.kind);
+        // What waits may be too much still.
+        let is_stopped = matches!(peer.told_core, PeerState::Full | PeerState::FullBlock);
         log::info!(
             "node {id} is linked{}",
             match (kind, resumes) {
@@ -158,7 +160,9 @@ impl Harbor {
             let beat = Timer::Beat(id, peer.generation);
             beat.set(cx, peer.heartbeat / BEATS);
         }
-        self.admit(cx, id, PeerState::Open);
+        if !is_stopped {
+            self.admit(cx, id, PeerState::Open);
+        }
         self.tell_slave(cx, &("up", id, life.cast_signed(), kind.number()));
         self.mark(cx, id);
     }

@@ -239,13 +239,18 @@ impl Harbor {
         if is_full && peer.outbox.queued() > 0 && !item.is_reply() {
             match policy {
                 Policy::DropOldest => {
-                    if let Some(oldest) = peer.outbox.drop_oldest() {
-                        self.refuse(cx, id, oldest, Refusal::Full);
+                    if !self.make_room(cx, id, item.body.len()) {
+                        return self.refuse(cx, id, item, Refusal::Full);
                     }
                 }
                 // Those who send are being stopped: what they have sent before they were may pass.
-                Policy::Block if peer.outbox.queued() < most * 2 && bytes <= most_bytes * 2 => {}
-                Policy::Block | Policy::Error => return self.refuse(cx, id, item, Refusal::Full),
+                Policy::Block | Policy::Error
+                    if peer.outbox.queued() < most.saturating_mul(2)
+                        && bytes <= most_bytes.saturating_mul(2) => {}
+                Policy::Block | Policy::Error => {
+                    self.throttle(cx, id);
+                    return self.refuse(cx, id, item, Refusal::Full);
+                }
             }
         }
         let Some(peer) = self.peers.get(id) else {
@@ -273,6 +278,21 @@ impl Harbor {
         if is_full && policy != Policy::DropOldest {
             self.throttle(cx, id);
         }
+    }
+
+    /// Gives up the oldest messages for a peer until there is room for one more; false: what is left cannot be given up.
+    fn make_room(&mut self, cx: &Context, id: u8, len: usize) -> bool {
+        let (most, most_bytes) = (self.settings.queue, self.settings.queue_bytes);
+        while let Some(peer) = self.peers.get(id)
+            && peer.outbox.queued() > 0
+            && (peer.outbox.queued() >= most || peer.outbox.queued_bytes() + len > most_bytes)
+        {
+            let Some(oldest) = peer.outbox.drop_oldest() else {
+                return false;
+            };
+            self.refuse(cx, id, oldest, Refusal::Full);
+        }
+        true
     }
 
     /// Has senders refused, or stopped, when too much waits for a peer; lets them go on when half of that is gone.

@@ -57,6 +57,75 @@ fn a_call_that_is_passed_on_to_a_node_that_cannot_answer_fails() {
 }
 
 #[test]
+fn what_was_sent_before_the_queue_was_full_is_not_lost() {
+    for (key, most) in [("harbor_queue", "8"), ("harbor_queue_bytes", "80")] {
+        let mut world = World::with(&[(key, most)]);
+        world.expect(PEER_EPOCH, 2);
+        let echo = world.echo;
+        // All of these are on their way to the harbor before it can say anything.
+        let sent = 12;
+        for _ in 0..sent {
+            let body = &b"nine byte"[..];
+            world
+                .node
+                .send_from(echo, CALLEE, KIND_LUA, 0, body)
+                .unwrap();
+        }
+        world.node.run();
+        assert_eq!(world.node.peer_state(PEER), PeerState::Full, "{key}");
+        let more = world.node.send_from(echo, CALLEE, KIND_LUA, 0, &b""[..]);
+        assert!(more.is_err(), "{key}");
+        let mut dialer = world.dial();
+        dialer.greet(&mut world, PEER_EPOCH, 0, 0);
+        assert_eq!(dialer.frames(&mut world).len(), sent, "{key}");
+        assert_eq!(world.node.peer_state(PEER), PeerState::Open, "{key}");
+    }
+}
+
+#[test]
+fn a_link_that_comes_back_does_not_open_a_full_queue() {
+    let mut world = World::with(&[("harbor_queue_bytes", "1000000")]);
+    let mut first = world.linked();
+    let echo = world.echo;
+    // 8 MiB are written and not acknowledged; the rest waits, and is too much.
+    for _ in 0..10 {
+        let body = vec![7; 1 << 20];
+        world
+            .node
+            .send_from(echo, CALLEE, KIND_LUA, 0, &body[..])
+            .unwrap();
+    }
+    world.node.run();
+    assert_eq!(world.node.peer_state(PEER), PeerState::Full);
+    let arrived = first.frames(&mut world).len();
+    world.node.client_close(first.client);
+    let mut second = world.dial();
+    second.greet(&mut world, PEER_EPOCH, MY_EPOCH, arrived as u64 / 4);
+    assert_eq!(world.node.peer_state(PEER), PeerState::Full);
+}
+
+#[test]
+fn a_large_message_has_as_many_small_ones_dropped_as_it_needs() {
+    let mut world = World::with(&[
+        ("harbor_queue_bytes", "100"),
+        ("harbor_queue_policy", "drop-oldest"),
+    ]);
+    world.expect(PEER_EPOCH, 2);
+    let echo = world.echo;
+    for len in [10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 75] {
+        let body = vec![b'.'; len];
+        world
+            .node
+            .send_from(echo, CALLEE, KIND_LUA, 0, &body[..])
+            .unwrap();
+    }
+    world.node.run();
+    let mut dialer = world.dial();
+    dialer.greet(&mut world, PEER_EPOCH, 0, 0);
+    assert_eq!(dialer.frames(&mut world).len(), 3);
+}
+
+#[test]
 fn who_takes_no_answers_is_lost_before_they_fill_the_memory() {
     let mut world = World::with(&[("harbor_queue_bytes", "1024")]);
     let dialer = world.linked();
