@@ -11,7 +11,7 @@ use skynet_service::{Context, RawMessage, log};
 
 use crate::connection::{Connection, Role, Stage};
 use crate::harbor::Harbor;
-use crate::peer::{Kind, State};
+use crate::peer::{Kind, Peer, State};
 use crate::timer::Timer;
 
 /// How long a connection may take to prove who is at its other end.
@@ -68,6 +68,7 @@ impl Harbor {
             if let Some(peer) = self.peers.get(connection.peer) {
                 peer.attempt = None;
             }
+            self.dial_later(cx, connection.peer);
             return;
         }
         connection.stage = Stage::IdByte;
@@ -254,6 +255,7 @@ impl Harbor {
             peer.attempt = None;
         }
         self.not_reached(cx, id, text);
+        self.dial_later(cx, id);
     }
 
     fn on_warning(&mut self, cx: &Context, socket: SocketId, kib: u64) {
@@ -297,13 +299,12 @@ impl Harbor {
         }
     }
 
-    /// Dials a peer again after a pause, if that is for this node to do.
+    /// Dials a peer again after a pause, if that is for this node to do, or sees again whether it lives.
     pub(crate) fn dial_later(&mut self, cx: &Context, id: u8) {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
-        let may_come = peer.kind != Kind::Unmodified || matches!(peer.state, State::Joining);
-        if peer.dials && peer.link.is_none() && may_come {
+        if again(peer).is_some() {
             let pause = peer.next_pause();
             Timer::Dial(id, peer.generation).set(cx, pause);
         }
@@ -314,8 +315,10 @@ impl Harbor {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
-        if peer.generation == generation && peer.dials && peer.link.is_none() {
-            self.dial(cx, id, Role::Dialer);
+        if peer.generation == generation
+            && let Some(role) = again(peer)
+        {
+            self.dial(cx, id, role);
         }
     }
 
@@ -347,6 +350,20 @@ impl Harbor {
             }
         }
     }
+}
+
+/// Whether a peer is to be dialled again, and what for.
+fn again(peer: &Peer) -> Option<Role> {
+    if peer.link.is_some() {
+        return None;
+    }
+    if peer.dials {
+        let may_come = peer.kind != Kind::Unmodified || matches!(peer.state, State::Joining);
+        return may_come.then_some(Role::Dialer);
+    }
+    // A process that is being killed may have closed its connection, but not yet the port that it listens on.
+    let is_asked = matches!(peer.state, State::Cut) && peer.keeps_listening;
+    is_asked.then_some(Role::Probe)
 }
 
 /// Whether an error of a connection says that nobody listens there.

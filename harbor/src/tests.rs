@@ -46,6 +46,8 @@ struct World {
     harbor: Handle,
     /// A service of the node.
     echo: Handle,
+    /// The other node's process.
+    alive: Handle,
 }
 
 impl World {
@@ -61,9 +63,14 @@ impl World {
         }
         let slave = node.tester();
         let harbor = node.launch_raw::<Harbor>(&slave.to_string()).unwrap();
-        node.launch_raw::<Alive>("").unwrap();
+        let alive = node.launch_raw::<Alive>("").unwrap();
         let echo = node.peer();
-        let mut world = Self { node, harbor, echo };
+        let mut world = Self {
+            node,
+            harbor,
+            echo,
+            alive,
+        };
         let listens = pack(&("listen", ADDRESS)).unwrap();
         let bound = world.node.call(harbor, KIND_LUA, listens).unwrap();
         let (bound,) = skynet_seri::unpack::<(&str,)>(bound.bytes()).unwrap();

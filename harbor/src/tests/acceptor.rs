@@ -353,6 +353,18 @@ fn a_node_that_only_the_master_has_lost_stays_linked() {
 }
 
 #[test]
+fn a_node_whose_port_closes_after_its_connection_is_lost_soon() {
+    let mut world = World::new();
+    let dialer = world.linked();
+    world.node.client_close(dialer.client);
+    assert_eq!(world.news(), [""; 0]);
+    // It is being killed: the port, which was asked at once, is the last to go.
+    world.node.kill(world.alive);
+    world.node.advance(Duration::from_millis(100));
+    assert_eq!(world.news(), ["down,7,30583,its process has ended"]);
+}
+
+#[test]
 fn who_leaves_is_lost_at_once() {
     let mut world = World::new();
     let dialer = world.linked();
