@@ -306,7 +306,8 @@ impl Harbor {
             let left = peer.outbox.reset();
             peer.begin_life(0);
             self.relayed.retain(|(caller, _)| caller.harbor() != id);
-            self.report(cx, id, why, left.items.len(), left.unacked);
+            // What was not acknowledged was told when it was lost.
+            self.report(cx, id, why, left.items.len(), 0);
         } else {
             self.end_life(cx, id, why);
         }

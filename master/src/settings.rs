@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skynet_harbor_wire::Secret;
-use skynet_service::{Context, Error, Result, ResultExt as _};
+use skynet_service::{Context, Result, ResultExt as _};
 
 /// Connections to the master that have not joined, if the configuration does not say how many.
 const UNPROVEN: usize = 64;
@@ -32,33 +32,13 @@ pub(crate) fn unproven(cx: &Context) -> usize {
     value.unwrap_or(UNPROVEN).max(1)
 }
 
-/// What all nodes of the network know, if they share a secret.
+/// What all nodes of the network know, if they share a secret. The node has read the file that it may lie in.
 ///
 /// # Errors
-/// It cannot be read, or is too short or too long.
+/// It is too short or too long.
 pub(crate) fn secret(cx: &Context) -> Result<Option<Secret>> {
-    let secret = match (text(cx, "harbor_secret"), text(cx, "harbor_secret_file")) {
-        (Some(secret), _) => secret.into_bytes(),
-        (None, Some(file)) => cx
-            .blocking(|| read_file(&file))
-            .context(format_args!("harbor_secret_file {file}"))?,
-        (None, None) => return Ok(None),
+    let Some(secret) = text(cx, "harbor_secret") else {
+        return Ok(None);
     };
-    match Secret::read(secret) {
-        Ok(secret) => Ok(Some(secret)),
-        Err(error) => Err(Error::msg(format_args!(
-            "the secret of the harbor network: {error}"
-        ))),
-    }
-}
-
-/// A file, but never more of it than shows that it is too long.
-fn read_file(path: &str) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let limit = skynet_harbor_wire::MAX_SECRET as u64 + 8;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(limit)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(Some(Secret::read(secret).context("harbor_secret")?))
 }
