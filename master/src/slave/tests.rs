@@ -287,12 +287,6 @@ fn wrong_configurations_are_refused() {
     );
     check("300", "x", "y", "`harbor` is \"300\"");
     check("7", "harbor_secret", "short", "secret of 5 bytes");
-    check(
-        "7",
-        "harbor_secret_file",
-        "/nowhere/at/all",
-        "harbor_secret_file /nowhere/at/all",
-    );
 }
 
 #[test]
