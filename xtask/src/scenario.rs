@@ -14,6 +14,7 @@ mod harness;
 mod interop;
 mod memory;
 mod net;
+mod network;
 mod overload;
 mod panic;
 mod plugins;
@@ -113,6 +114,11 @@ const SCENARIOS: &[Scenario] = &[
         name: "harbor-interop",
         about: "unmodified Skynet nodes, played byte by byte, as master and as slave, in both roles of a link",
         run: interop::run,
+    },
+    Scenario {
+        name: "network",
+        about: "one chat on three nodes: one order for all, rooms on any node; nodes are killed and come back",
+        run: network::run,
     },
     Scenario {
         name: "stress",
