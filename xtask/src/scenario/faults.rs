@@ -7,6 +7,7 @@ mod kill;
 mod master;
 mod race;
 mod rounds;
+mod secret;
 mod stop;
 mod wires;
 
@@ -28,5 +29,6 @@ pub(super) fn run(stage: &mut Stage) -> Result<()> {
     cut::run(stage)?;
     race::run(stage)?;
     hostile::run(stage)?;
+    secret::run(stage)?;
     rounds::run(stage)
 }

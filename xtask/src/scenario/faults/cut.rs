@@ -23,12 +23,17 @@ const CUTS: u64 = 12;
 const SHARE: u64 = 2000;
 /// Bytes of the largest.
 const MOST: u64 = 65_536;
+/// Messages that the first node keeps for another one at most.
+const QUEUE: i64 = 10_000;
+/// Messages that do not all fit in there.
+const FLOOD: u64 = 4 * QUEUE as u64;
 /// Calls of each node beside them.
 const CALLS: u64 = 300;
 
 pub(super) fn run(stage: &Stage) -> Result<()> {
     let net = Net::new(stage)?;
-    let one = net.start(&net.plan_standalone("c1", 1)?)?;
+    let one = net.plan_standalone("c1", 1)?.set("harbor_queue", QUEUE);
+    let one = net.start(&one)?;
     let (two, wire) = wires::start(&net, net.plan("c2", 2)?)?;
     let (three, other_wire) = wires::start(&net, net.plan("c3", 3)?)?;
     let sites = [&one, &two, &three];
@@ -39,7 +44,8 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     );
     under_load(stage, sites, [&wire, &other_wire])?;
     silent(stage, sites, &wire)?;
-    slow(stage, &one, &two, &wire)
+    slow(stage, &one, &two, &wire)?;
+    full(stage, &one, &two, &wire)
 }
 
 /// Numbered messages from one service to another, in rounds.
@@ -73,9 +79,9 @@ impl<'a> Stream<'a> {
         })
     }
 
-    fn begin_round(&self) -> Result<Asked> {
+    fn begin(&self, count: u64) -> Result<Asked> {
         let Self { address, seed, .. } = self;
-        let run = format!("RUN {address} {SHARE} {seed} {MOST}");
+        let run = format!("RUN {address} {count} {seed} {MOST}");
         self.from.probe.begin(&self.source, &run)
     }
 
@@ -111,7 +117,7 @@ fn under_load(stage: &Stage, [one, two, three]: [&Site; 3], wires: [&Wires; 2]) 
     for cut in 0..CUTS {
         let runs = streams
             .iter()
-            .map(Stream::begin_round)
+            .map(|stream| stream.begin(SHARE))
             .collect::<Result<Vec<_>>>()?;
         let tokens = [(one, two, three), (three, two, one), (two, one, three)];
         let tokens = tokens.map(|(from, to, last)| {
@@ -242,4 +248,25 @@ fn slow(stage: &Stage, one: &Site, two: &Site, wire: &Wires) -> Result<()> {
     expect_eq("a block", block.as_str(), "300000")?;
     wire.peers.chop(None)?;
     expect_eq("reconnects", one.figure(2, "reconnects")?, reconnects)
+}
+
+/// What cannot be sent waits, up to a limit; then senders are refused, until there is room again. Nothing is lost by that.
+fn full(stage: &Stage, one: &Site, two: &Site, wire: &Wires) -> Result<()> {
+    stage.step("more messages than may wait for a link that is silent for a while");
+    let stream = Stream::new(one, None, two, 99)?;
+    wire.peers.silence()?;
+    let run = stream.begin(FLOOD)?;
+    eventually("the queue to be full", PATIENCE, || {
+        Ok((one.figure(2, "queued")? >= QUEUE as u64).then_some(()))
+    })?;
+    wire.peers.resume()?;
+    let sent = run.reply(PATIENCE).context("a source")?;
+    expect_eq("messages refused", count(&sent, "refused")?, 0)?;
+    let full = count(&sent, "full")?;
+    ensure!(full > 0, "there was always room");
+    stream.check(FLOOD)?;
+    stage.detail(format!(
+        "{FLOOD} messages; the sender found no room {full} times"
+    ));
+    Ok(())
 }

@@ -80,11 +80,7 @@ fn boots(one: &Site, seven: &mut StockSlave, to_one: &Peer) -> Result<()> {
 
     let data = format!(":{:08x}", seven.query("DATACENTER")?);
     to_one.send(&call(&body(vectors::UPDATE)?, 0x0700_0008, &data, 2)?)?;
-    let updated = to_one.next(PATIENCE)?;
-    ensure!(
-        updated.session == 2 && [&[][..], &[0]].contains(&updated.body.as_slice()),
-        "{updated:?}"
-    );
+    to_one.expect(&frame(&[], number(&data)?, 0x0100_0008, 2))?;
     one.lua("DATACENTER", "UPDATE MCCHANNEL 1")?;
     to_one.send(&call(&body(vectors::QUERY)?, 0x0700_0007, &data, 4)?)?;
     to_one.expect(&frame(&[0x0a, 1], number(&data)?, 0x0100_0007, 4))?;
@@ -204,11 +200,21 @@ fn ours_calls(site: &Site, peer: &Peer) -> Result<()> {
     peer.error(&request)?;
     crate::scenario::net::expect_ended("an error", &asked.answer(PATIENCE)?)?;
 
-    site.probe.call(NET, &format!("POST {theirs} DEL 1"))?;
-    let mut sent = super::captured(vectors::DELETE)?;
-    sent.source = number(&site.net)?;
-    sent.word = 0x0a00_0010;
-    peer.expect(&sent.bytes())
+    for (words, vector) in [("DEL 1", vectors::DELETE), ("DELR 1", vectors::DELETED)] {
+        site.probe.call(NET, &format!("POST {theirs} {words}"))?;
+        peer.expect(&from(vector, &site.net, Some(0x0a00_0010))?)?;
+    }
+    multicasts(site, peer)
+}
+
+/// A multicast goes on in the name of who published it, whose node is another one.
+fn multicasts(site: &Site, peer: &Peer) -> Result<()> {
+    let relay = site.launch("test_relay :07000008")?;
+    let mut multicast = super::captured(vectors::MULTICAST)?;
+    multicast.word = 0x0200_0000 | number(&relay)? & 0x00ff_ffff;
+    peer.send(&multicast.bytes())?;
+    peer.expect(&vectors::bytes(vectors::MULTICAST_BACK))?;
+    site.probe.kill(&relay)
 }
 
 fn large(stage: &Stage, one: &Site, to_one: &Peer) -> Result<()> {
@@ -320,6 +326,7 @@ fn dies(stage: &Stage, net: &Net<'_>, one: &Site, seven: StockSlave) -> Result<(
         let answer = one.ask(SLAVE, limit, "QUERYNAME EIGHT")?;
         Ok(matches!(answer, Answer::Error { .. }).then_some(()))
     })?;
-    drop(seven);
-    Ok(())
+    let mut seven = seven;
+    seven.expect_begin(&vectors::bytes(vectors::D))?;
+    seven.check()
 }
