@@ -185,7 +185,11 @@ impl Peer {
     pub(crate) fn next_pause(&mut self) -> Duration {
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
-        pause
+        match self.state {
+            // It is to be found as soon as it is there again, and not when its time is up.
+            State::Cut => pause.min(self.heartbeat / 8),
+            _ => pause,
+        }
     }
 
     pub(crate) fn dial_at_once(&mut self) {

@@ -3,6 +3,7 @@
 use skynet_service::{Outgoing, PeerState, Reason};
 
 use super::*;
+use crate::peer::{Peer, State};
 
 const LUA: u8 = KIND_LUA as u8;
 const CALLEE: Handle = Handle(0x0700_0010);
@@ -259,4 +260,21 @@ fn who_has_begun_anew_does_not_take_old_counts_for_new_ones() {
     let mut fourth = world.dial();
     let said = fourth.greet(&mut world, PEER_EPOCH, MY_EPOCH, 0);
     assert_eq!(said, (PEER_EPOCH, 1));
+}
+
+#[test]
+fn a_link_that_is_cut_is_tried_often_until_its_time_is_up() {
+    let mut peer = Peer::new(PEER, HEARTBEAT);
+    peer.set_state(State::Cut);
+    let mut passed = Duration::ZERO;
+    let mut attempts = 0;
+    while passed < HEARTBEAT {
+        let pause = peer.next_pause();
+        assert!(pause <= HEARTBEAT / 8);
+        passed += pause;
+        attempts += 1;
+    }
+    assert!(attempts < 12, "{attempts}");
+    peer.set_state(State::Lost);
+    assert_eq!(peer.next_pause(), Duration::from_secs(2));
 }
