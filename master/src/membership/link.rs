@@ -185,7 +185,7 @@ impl Membership {
                 self.member_packet(packet, now);
             }
             State::Greeted { .. } => match packet {
-                FromMaster::Challenge { nonce } => self.challenged(nonce),
+                FromMaster::Challenge { nonce } => self.challenged(nonce, now),
                 FromMaster::Welcome { dialers, extension } => {
                     self.welcomed(dialers, extension, now);
                 }
@@ -237,16 +237,32 @@ impl Membership {
         self.disconnected(reason, now);
     }
 
-    fn challenged(&mut self, nonce: [u8; 16]) {
+    fn challenged(&mut self, nonce: [u8; 16], now: Duration) {
         self.link.nonces.1 = Some(nonce);
         match self.proof(MasterRole::Slave) {
             Some(proof) => self
                 .actions
                 .push(Action::ToMaster(ToMaster::Proof { proof })),
-            None => self.fail(format!(
-                "the master at {} wants a secret, and this node has none (harbor_secret)",
-                self.rules.master
-            )),
+            None => {
+                let text = format!(
+                    "the master at {} wants a secret, and this node has none (harbor_secret)",
+                    self.rules.master
+                );
+                self.distrust(text, now);
+            }
+        }
+    }
+
+    /// Who answers at the master's address is not its master. A node that is in the network goes on without one, as
+    /// anybody may have taken the address while the master is away.
+    fn distrust(&mut self, text: String, now: Duration) {
+        if !self.has_joined() {
+            return self.fail(text);
+        }
+        let is_known = self.link.failure.contains(&text);
+        self.drop_link(&text, now);
+        if !is_known {
+            self.log(Level::Warn, text);
         }
     }
 
@@ -267,7 +283,10 @@ impl Membership {
     }
 
     fn welcomed(&mut self, dialers: u32, extension: Option<Welcome>, now: Duration) {
-        let id = match self.check_welcome(extension.as_ref()) {
+        if let Err(text) = self.check_proof(extension.as_ref()) {
+            return self.distrust(text, now);
+        }
+        let id = match self.check_id(extension.as_ref()) {
             Ok(id) => id,
             Err(text) => return self.fail(text),
         };
@@ -304,20 +323,28 @@ impl Membership {
         self.begin_to_wait(dialers);
     }
 
-    /// The node's id, if the welcome is one.
-    fn check_welcome(&self, extension: Option<&Welcome>) -> Result<u8, String> {
-        let master = &self.rules.master;
-        if let Some(secret) = &self.rules.secret {
-            let proof = extension.and_then(|welcome| welcome.proof);
-            let is_right = proof
-                .zip(self.said())
-                .is_some_and(|(proof, said)| said.verify(secret, MasterRole::Master, &proof));
-            if !is_right {
-                return Err(format!(
-                    "the master at {master} does not prove the secret (harbor_secret)"
-                ));
-            }
+    /// Whether the welcome is of somebody who knows the secret, if there is one.
+    fn check_proof(&self, extension: Option<&Welcome>) -> Result<(), String> {
+        let Some(secret) = &self.rules.secret else {
+            return Ok(());
+        };
+        let proof = extension.and_then(|welcome| welcome.proof);
+        let is_right = proof
+            .zip(self.said())
+            .is_some_and(|(proof, said)| said.verify(secret, MasterRole::Master, &proof));
+        if is_right {
+            Ok(())
+        } else {
+            let master = &self.rules.master;
+            Err(format!(
+                "the master at {master} does not prove the secret (harbor_secret)"
+            ))
         }
+    }
+
+    /// The node's id, as the welcome says it.
+    fn check_id(&self, extension: Option<&Welcome>) -> Result<u8, String> {
+        let master = &self.rules.master;
         let asked = self.me.unwrap_or(self.rules.id);
         let is_leased = self.rules.auto && self.me.is_none();
         match extension {

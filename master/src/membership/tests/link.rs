@@ -89,6 +89,36 @@ fn a_master_that_does_not_prove_the_secret_is_refused() {
 }
 
 #[test]
+fn a_node_that_has_joined_outlives_an_impostor_of_its_master() {
+    let mut stage = challenged();
+    let challenge = || FromMaster::Challenge { nonce: NONCE };
+    stage.packet(challenge());
+    let right = Some(prove(SECRET, MasterRole::Master));
+    stage.packet(welcome_as(0, 7, right));
+    let mut warnings = 0;
+    for proof in [None, Some([0; 32]), Some([1; 32]), right] {
+        stage.node.disconnected("closed", stage.now);
+        let got = stage.pass(ms(1000));
+        assert!(got.contains(&Action::Connect), "{got:?}");
+        stage.node.connected(stage.now);
+        stage.packet(challenge());
+        let got = stage.packet(welcome_as(0, 7, proof));
+        let is_closed = got.contains(&Action::Disconnect);
+        assert_eq!(is_closed, proof != right, "{got:?}");
+        assert!(
+            !got.iter().any(|it| matches!(it, Action::Fail(_))),
+            "{got:?}"
+        );
+        let said = |(level, text): &&(Level, String)| {
+            *level == Level::Warn && text.contains("does not prove the secret")
+        };
+        warnings += stage.logs.iter().filter(said).count();
+        stage.logs.clear();
+    }
+    assert_eq!(warnings, 1);
+}
+
+#[test]
 fn a_node_without_a_secret_cannot_prove_one() {
     let mut stage = Stage::greeted();
     let got = stage.packet(FromMaster::Challenge { nonce: NONCE });
