@@ -60,7 +60,6 @@ impl Harbor {
         }
         let resumes = life == greeted.epoch && greeted.known == my_epoch;
         let old = peer.link.take();
-        let was_linked = old.is_some();
         peer.kind = Kind::Ours;
         peer.heartbeat = mine.max(Duration::from_millis(greeted.heartbeat_ms.into()));
         peer.keeps_listening = greeted.keeps_listening;
@@ -71,61 +70,71 @@ impl Harbor {
         if let Some(old) = old {
             self.drop_connection(cx, old);
         }
-        if !resumes {
-            let knows_life = self.peers.get(id).is_some_and(|peer| peer.life != 0);
-            if knows_life {
-                self.end_life(cx, id, "it has come back without what it was sent before");
+        connection.stage = Stage::Up;
+        connection
+            .parser
+            .limit(skynet_harbor_wire::MAX_EXTENDED_FRAME);
+        if resumes {
+            // Frames that come again are counted from where the peer was told to begin.
+            connection.count = connection.said_received;
+            let resumed = self.resume(cx, id, socket, greeted);
+            if resumed.is_err() && old.is_some() {
+                self.cut(cx, id, "its next connection cannot go on");
             }
-            if let Some(peer) = self.peers.get(id) {
-                peer.begin_life(greeted.epoch);
-                // If this link ends before the peer has seen it, it goes on counting as before.
-                peer.is_doubtful = greeted.known == my_epoch;
-            }
+            resumed?;
+        } else {
+            connection.count = 0;
+            self.begin_anew(cx, id, greeted);
         }
+        self.up(cx, id, socket, resumes);
+        Ok(())
+    }
+
+    /// A link goes on where it was: what the peer does not have is sent again.
+    fn resume(
+        &mut self,
+        cx: &Context,
+        id: u8,
+        socket: SocketId,
+        greeted: &Greeted,
+    ) -> Result<(), String> {
         let Some(peer) = self.peers.get(id) else {
             return Ok(());
         };
-        let again = if resumes {
-            match peer.outbox.resend(greeted.last_received) {
-                Ok(again) => again,
-                Err(_) => {
-                    let why = format!("it has {} frames, which cannot be", greeted.last_received);
-                    // The next connection begins anew, or it would end here, too.
-                    self.end_life(cx, id, &why);
-                    if was_linked {
-                        self.cut(cx, id, &why);
-                    }
-                    return Err(why);
-                }
-            }
-        } else {
-            Vec::new()
+        peer.gave_up = false;
+        peer.control.clear();
+        let Ok(again) = peer.outbox.resend(greeted.last_received) else {
+            let why = format!("it has {} frames, which cannot be", greeted.last_received);
+            // The next connection begins anew, or it would end here, too.
+            self.end_life(cx, id, &why);
+            return Err(why);
         };
-        // Frames that come again are counted from where the peer was told to begin.
-        connection.count = if resumes { connection.said_received } else { 0 };
-        if resumes && greeted.gave_up {
+        if greeted.gave_up {
             // While it took this node for lost, it could not answer: that would never come.
             let why = "it had given this node up";
             self.fail_calls(cx, id, why, Vec::new(), 0);
             self.tell_slave(cx, &("down", id, greeted.epoch.cast_signed(), why));
         }
-        let Some(peer) = self.peers.get(id) else {
-            return Ok(());
-        };
-        peer.gave_up = false;
-        connection.stage = Stage::Up;
-        connection
-            .parser
-            .limit(skynet_harbor_wire::MAX_EXTENDED_FRAME);
-        peer.control.clear();
         for frames in again {
             if let Err(error) = cx.socket_write(socket, frames) {
                 log::debug!("node {id}: {error}");
                 break;
             }
         }
-        self.up(cx, id, socket, resumes);
         Ok(())
+    }
+
+    /// A link begins between two lives, of which one knows nothing of the other.
+    fn begin_anew(&mut self, cx: &Context, id: u8, greeted: &Greeted) {
+        let my_epoch = self.my_epoch();
+        if self.peers.get(id).is_some_and(|peer| peer.life != 0) {
+            self.end_life(cx, id, "it has come back without what it was sent before");
+        }
+        if let Some(peer) = self.peers.get(id) {
+            peer.begin_life(greeted.epoch);
+            // If this link ends before the peer has seen it, it goes on counting as before.
+            peer.is_doubtful = greeted.known == my_epoch;
+        }
     }
 
     fn up(&mut self, cx: &Context, id: u8, socket: SocketId, resumes: bool) {
