@@ -88,6 +88,9 @@ impl Harbor {
             self.write(cx, socket, &[self.my_id()]);
         }
         if kind == Kind::Unmodified {
+            if self.settings.secret.is_some() {
+                return Err("it is unmodified and cannot prove that it knows the secret".to_owned());
+            }
             self.up_unmodified(cx, socket, connection);
             return Ok(());
         }
