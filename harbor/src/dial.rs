@@ -18,6 +18,8 @@ use crate::timer::Timer;
 pub(crate) const PROOF: Duration = Duration::from_secs(3);
 /// What still waits for a peer when this node closes its connection.
 const LINGER: Duration = Duration::from_secs(1);
+/// Strangers that the log is told of in a second.
+const MOST_STRANGERS: u32 = 16;
 
 impl Harbor {
     pub(crate) fn on_socket(&mut self, cx: &Context, message: &RawMessage<'_>) {
@@ -155,7 +157,12 @@ impl Harbor {
                 } else {
                     format!("node {id}")
                 };
-                log::warn!("the connection of {who} is closed: {text}");
+                let news = format!("the connection of {who} is closed: {text}");
+                if connection.stage == Stage::Up {
+                    log::warn!("{news}");
+                } else {
+                    self.tell_of_stranger(cx, &news);
+                }
                 let _ = cx.socket_shutdown(socket, SOCKET_ABORT);
                 self.broken(cx, socket, id, &text);
             }
@@ -335,9 +342,23 @@ impl Harbor {
             return;
         };
         let id = connection.peer;
-        log::info!("a connection is closed: it has not proven in time that it is node {id}");
+        let news =
+            format!("a connection is closed: it has not proven in time that it is node {id}");
+        self.tell_of_stranger(cx, &news);
         let _ = cx.socket_shutdown(socket, SOCKET_ABORT);
         self.ended(cx, socket, id, "it has not proven in time who it is");
+    }
+
+    /// Tells of somebody who has not proven who it is. Whoever can connect must not be able to fill the log.
+    fn tell_of_stranger(&mut self, cx: &Context, news: &str) {
+        let (since, told) = &mut self.strangers;
+        if cx.now() >= *since + Duration::from_secs(1) {
+            (*since, *told) = (cx.now(), 0);
+        }
+        *told += 1;
+        if *told <= MOST_STRANGERS {
+            log::warn!("{news}");
+        }
     }
 
     fn nonce(&self) -> Option<[u8; 16]> {

@@ -36,6 +36,8 @@ pub(crate) struct Harbor {
     pub(crate) gathering_until: Duration,
     /// When the log was last told that connections are turned away.
     pub(crate) complained: Option<Duration>,
+    /// Since when, and how many strangers it was told of.
+    pub(crate) strangers: (Duration, u32),
 }
 
 /// This node.
@@ -81,6 +83,7 @@ impl RawService for Harbor {
             flushing: false,
             gathering_until: Duration::ZERO,
             complained: None,
+            strangers: (Duration::ZERO, 0),
         };
         if single {
             cx.become_harbor(0)?;

@@ -278,3 +278,24 @@ fn a_link_that_is_cut_is_tried_often_until_its_time_is_up() {
     peer.set_state(State::Lost);
     assert_eq!(peer.next_pause(), Duration::from_secs(2));
 }
+
+#[test]
+fn strangers_do_not_fill_the_log() {
+    let mut world = World::new();
+    for _ in 0..100 {
+        let stranger = world.dial();
+        let _ = world.node.client_read(stranger.client);
+        stranger.send(&mut world, b"\xffGET / HTTP/1.1");
+        assert!(stranger.is_closed(&world));
+    }
+    let said = |world: &World| {
+        let logs = world.node.logs();
+        let told = logs.iter().filter(|log| log.text.contains("is closed"));
+        told.count()
+    };
+    assert_eq!(said(&world), 16);
+    world.node.advance(Duration::from_secs(1));
+    let stranger = world.dial();
+    stranger.send(&mut world, b"\xffGET / HTTP/1.1");
+    assert_eq!(said(&world), 17);
+}
