@@ -24,8 +24,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use skynet_service::{
-    Buffer, Call, CallError, Context, Error, FLAG_REDIRECTED, KIND_LUA, KIND_TEXT, Local, Message,
-    Result, Service, bail,
+    Buffer, Call, CallError, Context, Error, KIND_LUA, KIND_TEXT, Local, Message, Result, Service,
+    bail,
 };
 
 use crate::pattern::{self, KIND_BLOCK};
@@ -130,7 +130,8 @@ impl Net {
                 held.len().to_string()
             }
             ["FAIL", rest @ ..] => bail!("{}", rest.join(" ")),
-            ["PASS", to, ..] if message.flags() & FLAG_REDIRECTED == 0 => {
+            // A call from another node is in its caller's name as well: the flag of a redirect says nothing.
+            ["PASS", to, ..] if *to != cx.handle().to_string() => {
                 let to = (*to).to_owned();
                 return Ok(cx.redirect(message, &to)?);
             }
