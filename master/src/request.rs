@@ -31,6 +31,14 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// Whether it is of no use to who does not wait for the answer.
+    pub(crate) const fn only_asks(&self) -> bool {
+        !matches!(
+            self,
+            Self::Register { .. } | Self::Move { .. } | Self::Unregister(_)
+        )
+    }
+
     /// Reads a message.
     ///
     /// # Errors

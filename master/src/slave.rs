@@ -258,6 +258,10 @@ impl Slave {
 
     fn on_request(&mut self, cx: &Context, message: &mut RawMessage<'_>) -> Result<()> {
         let request = Request::parse(message.bytes())?;
+        if request.only_asks() && !message.is_call() {
+            // Nobody would ever be told, and nothing would ever end the wait.
+            return Ok(());
+        }
         match &request {
             // Local names are the node's own.
             Request::QueryName(name) if name.starts_with('.') => {

@@ -184,6 +184,20 @@ fn requests_of_those_who_are_gone_are_forgotten() {
     assert!(node.finish_call(&waiting).is_none(), "there is room again");
 }
 
+#[test]
+fn who_wants_no_answer_waits_for_nothing() {
+    let (mut node, slave, _) = joined();
+    for _ in 0..65_536 {
+        let connect = pack!("CONNECT", 8).unwrap();
+        node.send(slave, KIND_LUA, connect).unwrap();
+    }
+    node.run();
+    let connect = pack!("CONNECT", 8).unwrap();
+    let waiting = node.begin_call(slave, KIND_LUA, connect).unwrap();
+    node.run();
+    assert!(node.finish_call(&waiting).is_none(), "there is room");
+}
+
 /// A folder that goes with the test.
 struct Folder(PathBuf);
 
