@@ -101,6 +101,8 @@ pub(crate) struct Peer {
     /// Counts states, so that a timer of an old one is known.
     pub(crate) generation: u32,
     pub(crate) outbox: Outbox,
+    /// Messages that may still wait above the limit: those that were sent before the senders were stopped.
+    pub(crate) overdraft: usize,
     /// More waits in the socket than is good.
     pub(crate) congested: bool,
     /// It is in the list of those that have something to write.
@@ -156,6 +158,7 @@ impl Peer {
             pause: FIRST_PAUSE,
             generation: 0,
             outbox: Outbox::default(),
+            overdraft: 0,
             congested: false,
             dirty: false,
             control: Buffer::new(),

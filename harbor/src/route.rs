@@ -24,6 +24,9 @@ const TOGETHER_BYTES: usize = 256 << 10;
 /// Answers pass when too much waits; who lets so many of them wait, or so many bytes, is lost.
 const ANSWERS: usize = 1 << 20;
 const ANSWER_BYTES: usize = 64 << 20;
+/// Messages that may be neither in the harbor's mailbox nor refused when senders are stopped: they look before they send,
+/// and what a turn has taken is in the mailbox no more.
+const UNDER_WAY: usize = 1024;
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -243,13 +246,14 @@ impl Harbor {
                         return self.refuse(cx, id, item, Refusal::Full);
                     }
                 }
-                // Those who send are being stopped: what they have sent before they were may pass.
-                Policy::Block | Policy::Error
-                    if peer.outbox.queued() < most.saturating_mul(2)
-                        && bytes <= most_bytes.saturating_mul(2) => {}
                 Policy::Block | Policy::Error => {
-                    self.throttle(cx, id);
-                    return self.refuse(cx, id, item, Refusal::Full);
+                    self.stop_senders(cx, id);
+                    // Those who send are stopped: what they had sent before may pass. It was in memory already.
+                    let overdraft = self.peers.get(id).map(|peer| &mut peer.overdraft);
+                    match overdraft {
+                        Some(left @ 1..) => *left -= 1,
+                        _ => return self.refuse(cx, id, item, Refusal::Full),
+                    }
                 }
             }
         }
@@ -298,20 +302,26 @@ impl Harbor {
     /// Has senders refused, or stopped, when too much waits for a peer; lets them go on when half of that is gone.
     fn throttle(&mut self, cx: &Context, id: u8) {
         let (most, most_bytes) = (self.settings.queue, self.settings.queue_bytes);
-        let stop = match self.settings.policy {
-            Policy::Error => PeerState::Full,
-            Policy::Block => PeerState::FullBlock,
-            Policy::DropOldest => return,
-        };
-        let Some(peer) = self.peers.get(id) else {
+        let (Some(peer), Some(stop)) = (self.peers.get(id), self.settings.policy.stop()) else {
             return;
         };
         let (queued, bytes) = (peer.outbox.queued(), peer.outbox.queued_bytes());
         let is_stopped = peer.told_core == stop;
         if !is_stopped && (queued >= most || bytes >= most_bytes) {
-            self.admit(cx, id, stop);
+            self.stop_senders(cx, id);
         } else if is_stopped && queued <= most / 2 && bytes <= most_bytes / 2 {
             self.admit(cx, id, PeerState::Open);
+        }
+    }
+
+    /// Has senders refused, or stopped, unless they are.
+    fn stop_senders(&mut self, cx: &Context, id: u8) {
+        let (Some(peer), Some(stop)) = (self.peers.get(id), self.settings.policy.stop()) else {
+            return;
+        };
+        if peer.told_core != stop {
+            peer.overdraft = cx.mailbox_length() + UNDER_WAY;
+            self.admit(cx, id, stop);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skynet_harbor_wire::Secret;
-use skynet_service::{Context, Result, ResultExt};
+use skynet_service::{Context, PeerState, Result, ResultExt};
 
 /// How messages for a peer are dealt with when too many wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +14,17 @@ pub(crate) enum Policy {
     DropOldest,
     /// Who sends has to wait.
     Block,
+}
+
+impl Policy {
+    /// What the core is told when too much waits for a node; `None`: nothing, as all is taken.
+    pub(crate) const fn stop(self) -> Option<PeerState> {
+        match self {
+            Self::Error => Some(PeerState::Full),
+            Self::Block => Some(PeerState::FullBlock),
+            Self::DropOldest => None,
+        }
+    }
 }
 
 /// The keys of the configuration that say how the harbor works.

@@ -64,7 +64,7 @@ fn what_was_sent_before_the_queue_was_full_is_not_lost() {
         world.expect(PEER_EPOCH, 2);
         let echo = world.echo;
         // All of these are on their way to the harbor before it can say anything.
-        let sent = 12;
+        let sent = 2000;
         for _ in 0..sent {
             let body = &b"nine byte"[..];
             world
