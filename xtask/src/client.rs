@@ -1,5 +1,6 @@
 //! Outside TCP clients of a node. Every read and write has a deadline.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +11,9 @@ use skynet_gate_wire::{Decoder, Framing};
 
 use crate::deadline::Deadline;
 use crate::say;
+
+/// How many of the last lines an error shows.
+const SHOWN: usize = 15;
 
 /// How long one operation of a client may take when a scenario does not say.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -104,16 +108,21 @@ impl LineClient {
     /// Reads lines until one contains `pattern`, and gives that one.
     pub(crate) fn expect(&mut self, pattern: &str, limit: Duration) -> Result<String> {
         let deadline = Deadline::after(limit);
-        let mut skipped = Vec::new();
+        let mut skipped = VecDeque::new();
         loop {
             let line = deadline
                 .remaining(format_args!("{pattern:?}"))
                 .and_then(|left| self.line(left))
-                .with_context(|| format!("no line with {pattern:?} came, only {skipped:?}"))?;
+                .with_context(|| {
+                    format!("no line with {pattern:?} came; the last ones were {skipped:?}")
+                })?;
             if line.contains(pattern) {
                 return Ok(line);
             }
-            skipped.push(line);
+            if skipped.len() == SHOWN {
+                skipped.pop_front();
+            }
+            skipped.push_back(line);
         }
     }
 

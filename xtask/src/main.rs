@@ -28,6 +28,7 @@ mod proxy;
 mod run;
 mod say;
 mod scenario;
+mod space;
 #[allow(
     dead_code,
     unused_imports,
@@ -85,6 +86,9 @@ enum Command {
     /// A stand-in for a node, for the scenario `harness`.
     #[command(hide = true)]
     FakeNode(scenario::FakeNodeArgs),
+    /// An unmodified Skynet slave, for the scenario `harbor-faults`.
+    #[command(hide = true)]
+    StockSlave(stock::StandArgs),
 }
 
 fn main() -> ExitCode {
@@ -112,6 +116,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Abi { bless } => abi::run(bless),
         Command::FakeNode(args) => return scenario::fake_node(&args),
+        Command::StockSlave(args) => return stock::stand(&args),
     };
     result.map(|()| ExitCode::SUCCESS)
 }

@@ -59,7 +59,14 @@ impl Node {
             .with_context(|| format!("{} cannot be written", config.display()))?;
 
         let (output, writer) = std::io::pipe()?;
-        let mut command = Command::new(executable);
+        let mut command = match spec.prefix() {
+            [] => Command::new(executable),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(executable);
+                command
+            }
+        };
         command
             .args(spec.arguments())
             .arg(&config)

@@ -15,6 +15,7 @@ mod master;
 mod packet;
 mod peer;
 mod slave;
+mod stand;
 pub(crate) mod vectors;
 
 pub(crate) use frame::{Frame, frame};
@@ -22,3 +23,4 @@ pub(crate) use master::StockMaster;
 pub(crate) use packet::{Value, packet};
 pub(crate) use peer::{Hello, Peer};
 pub(crate) use slave::StockSlave;
+pub(crate) use stand::{Args as StandArgs, run as stand};

@@ -11,6 +11,7 @@ pub(super) const RUNDIR: &str = "run";
 #[derive(Clone, Debug)]
 pub(crate) struct NodeSpec {
     name: String,
+    prefix: Vec<String>,
     document: DocumentMut,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -22,6 +23,7 @@ impl NodeSpec {
     pub(crate) fn new(name: &str, cservice: &Path) -> Self {
         let spec = Self {
             name: name.to_owned(),
+            prefix: Vec::new(),
             document: DocumentMut::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -59,6 +61,12 @@ impl NodeSpec {
         self
     }
 
+    /// Starts it by another command, whose words these are. It must become the node.
+    pub(crate) fn inside(mut self, prefix: Vec<String>) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
     /// Adds a command line argument, before the configuration file.
     pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
@@ -79,6 +87,10 @@ impl NodeSpec {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn prefix(&self) -> &[String] {
+        &self.prefix
     }
 
     pub(super) fn arguments(&self) -> &[String] {

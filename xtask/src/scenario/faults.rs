@@ -1,6 +1,7 @@
 //! Networks in which things go wrong: nodes that die, hang and come back, masters that are gone, links that are cut, ids
 //! that two want, and strangers.
 
+mod cable;
 mod cut;
 mod hostile;
 mod kill;
@@ -27,6 +28,7 @@ pub(super) fn run(stage: &mut Stage) -> Result<()> {
     stop::run(stage)?;
     master::run(stage)?;
     cut::run(stage)?;
+    cable::run(stage)?;
     race::run(stage)?;
     hostile::run(stage)?;
     secret::run(stage)?;
