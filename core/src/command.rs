@@ -289,10 +289,13 @@ fn set_environment(parameter: &str) -> Answer {
 }
 
 fn abort(parameter: &str) -> Answer {
+    let stop = &node().stop;
     if parameter.is_empty() {
-        node().stop.request("a service asked for it (ABORT)", false);
+        stop.request("a service asked for it (ABORT)", false);
     } else {
-        node().stop.request(parameter, true);
+        // What fails because the node stops already is not why it does.
+        let is_why = !stop.is_requested();
+        stop.request(parameter, is_why);
     }
     Ok(None)
 }

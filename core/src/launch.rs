@@ -93,9 +93,12 @@ pub(crate) fn launch(
         }
         Err(error) => {
             let by = launcher.map_or(0, Service::handle);
-            node()
-                .log
-                .error(by, &format!("launch {command} FAILED: {error}"));
+            let text = format!("launch {command} FAILED: {error}");
+            match error {
+                // Nothing is wrong with it.
+                LaunchError::Stopping => node().log.info(by, &text),
+                _ => node().log.error(by, &text),
+            }
         }
     }
     result
