@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use skynet_seri::unpack_prefix;
-use skynet_service::{Buffer, Context, Error, Handle, KIND_LUA, Result};
+use skynet_service::{Buffer, Context, Error, Handle, HarborError, KIND_LUA, Result};
 
 use crate::protocol;
 
@@ -15,7 +14,7 @@ use crate::protocol;
 const NETWORK: &str = ".cslave";
 /// How long to wait before looking again at a name that is still bound to a home that is gone.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a name may take to be found that somebody has bound.
+/// How long the master may take.
 const FOUND: Duration = Duration::from_secs(5);
 
 /// The global name of a home.
@@ -28,9 +27,8 @@ fn name(index: usize) -> String {
 /// # Errors
 /// The node is in no network, or ends.
 pub(crate) async fn find(cx: &Context, index: usize) -> Result<Handle> {
-    let request = Buffer::pack(&("QUERYNAME", name(index).as_str()))?;
-    let reply = cx.call(NETWORK, KIND_LUA, request).await?;
-    read(&reply)
+    let home = cx.harbor().query_name(&name(index)).await?;
+    home.ok_or_else(|| Error::msg("global names are waited for"))
 }
 
 /// The home, if there is one that is known here.
@@ -38,17 +36,10 @@ pub(crate) async fn find(cx: &Context, index: usize) -> Result<Handle> {
 /// # Errors
 /// As [`find`].
 async fn known(cx: &Context, index: usize, limit: Duration) -> Result<Option<Handle>> {
-    let request = Buffer::pack(&("QUERYNAME", name(index).as_str()))?;
-    match cx.call_timeout(NETWORK, KIND_LUA, request, limit).await {
-        Ok(reply) => read(&reply).map(Some),
+    match cx.harbor().query_name_timeout(&name(index), limit).await {
         Err(error) if error.is_timeout() => Ok(None),
-        Err(error) => Err(error.into()),
+        found => Ok(found?),
     }
-}
-
-fn read(reply: &[u8]) -> Result<Handle> {
-    let ((handle,), _) = unpack_prefix::<(u32,)>(reply)?;
-    Ok(Handle(handle))
 }
 
 /// Makes `room` the home, unless there is one. Tells which it is.
@@ -56,14 +47,11 @@ fn read(reply: &[u8]) -> Result<Handle> {
 /// # Errors
 /// There is none, and this could not be made one.
 pub(crate) async fn claim(cx: &Context, index: usize, room: Handle) -> Result<Handle> {
-    let request = Buffer::pack(&("REGISTER", name(index).as_str(), room.0))?;
-    // That somebody else was first is an error, too; who it is can be asked.
-    let bound = cx.call_timeout(NETWORK, KIND_LUA, request, FOUND).await;
-    match known(cx, index, FOUND).await? {
-        Some(home) => Ok(home),
-        None => Err(bound.map_or_else(Into::into, |_| {
-            Error::msg("a name that was bound is not known")
-        })),
+    let name = name(index);
+    match cx.harbor().global_name_timeout(&name, room, FOUND).await {
+        Ok(()) => Ok(room),
+        Err(HarborError::Taken { holder, .. }) => Ok(holder),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -72,17 +60,14 @@ pub(crate) async fn claim(cx: &Context, index: usize, room: Handle) -> Result<Ha
 /// # Errors
 /// The master did not allow it, or is gone.
 pub(crate) async fn replace(cx: &Context, index: usize, room: Handle) -> Result<()> {
-    let request = Buffer::pack(&("MOVE", name(index).as_str(), room.0))?;
-    cx.call_timeout(NETWORK, KIND_LUA, request, FOUND).await?;
-    Ok(())
+    let name = name(index);
+    Ok(cx.harbor().move_name_timeout(&name, room, FOUND).await?)
 }
 
-/// Gives up a home of this node.
+/// Gives up a home of this node, which ends: nothing can be waited for any more.
 pub(crate) fn leave(cx: &Context, index: usize) {
-    let sent = Buffer::pack(&("UNREGISTER", name(index).as_str())).map(|request| {
-        // Nobody waits for the answer: this is the end.
-        cx.send(NETWORK, KIND_LUA, request)
-    });
+    let sent = Buffer::pack(&("UNREGISTER", name(index).as_str()))
+        .map(|request| cx.send(NETWORK, KIND_LUA, request));
     if !matches!(sent, Ok(Ok(()))) {
         log::debug!("the name of home {index} stays behind: {sent:?}");
     }

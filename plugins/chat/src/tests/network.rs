@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use skynet_seri::{pack, unpack_prefix};
-use skynet_service::{Context, Handle, Message, RawMessage, RawService, Result, bail};
+use skynet_service::{Context, Error, Handle, Message, RawMessage, RawService, Result, bail};
 
 use super::World;
 use crate::chat::Chat;
@@ -27,7 +27,10 @@ impl RawService for Names {
             unpack_prefix::<(&str, &str, Option<u32>)>(message.bytes())?;
         let name = name.to_owned();
         match (command, handle) {
-            ("REGISTER", Some(_)) if self.bound.contains_key(&name) => bail!("{name} is taken"),
+            ("REGISTER", Some(_)) if self.bound.contains_key(&name) => {
+                let holder = Handle(self.bound[&name]);
+                Err(Error::refused(format!("name {name} is taken by {holder}")))
+            }
             ("REGISTER" | "MOVE", Some(handle)) => {
                 self.bound.insert(name.clone(), handle);
                 for (_, waiting) in self.waiting.extract_if(.., |(wanted, _)| *wanted == name) {
