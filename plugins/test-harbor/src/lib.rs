@@ -6,6 +6,7 @@
 mod net;
 mod pattern;
 mod relay;
+mod sdk;
 mod sink;
 mod source;
 mod values;

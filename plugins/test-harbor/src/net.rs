@@ -13,6 +13,7 @@
 //! | `TOKENS DESTINATION COUNT AT-ONCE TEXT` | so many calls, each with a number that its answer must end with |
 //! | `BLOCK DESTINATION BYTES SEED` | a call with one large payload, whose length is the answer |
 //! | `FETCH DESTINATION BYTES SEED` | a call whose answer is large |
+//! | `SDK WORD…` | what the SDK offers of a network, see `sdk.rs` |
 //! | `LAST KIND` | the last message of that kind: source, session and body in hex |
 //! | `STRAYS` | how many messages came that were for another life |
 //!
@@ -29,7 +30,7 @@ use skynet_service::{
 };
 
 use crate::pattern::{self, KIND_BLOCK};
-use crate::values;
+use crate::{sdk, values};
 
 /// See the module.
 pub(crate) struct Net {
@@ -111,6 +112,7 @@ impl Net {
                 let block = made(len.parse()?, seed.parse()?);
                 return Ok(cx.reply(&message, block)?);
             }
+            ["SDK", rest @ ..] => sdk::run(cx, rest).await?,
             ["LAST", kind] => {
                 let kind = kind.parse()?;
                 self.last

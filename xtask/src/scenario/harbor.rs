@@ -3,6 +3,7 @@
 mod load;
 mod messages;
 mod names;
+mod sdk;
 mod shared;
 
 use std::time::Duration;
@@ -63,6 +64,7 @@ fn grown(stage: &Stage) -> Result<()> {
     stage.step("unique services and the data centre, from all nodes at once");
     shared::unique(stage, &all)?;
     shared::data(stage, &all)?;
+    sdk::run(stage, &all)?;
     load::large(stage, &all)?;
     load::order(stage, &all)?;
     let sites = leaves(stage, sites)?;
