@@ -10,7 +10,7 @@ use super::wires::{self, Wires};
 use crate::client::PATIENCE as SHORT;
 use crate::deadline::{eventually, expect_eq, within};
 use crate::node::PATIENCE;
-use crate::proxy::{Cut, Proxy, Way};
+use crate::proxy::{Cut, Proxy, Traffic, Way};
 use crate::scenario::Stage;
 use crate::scenario::net::{NET, NODE_LOST, Net, SLAVE, Site, all_up, expect_reason};
 use crate::scenario::probe::{Asked, count};
@@ -115,6 +115,8 @@ fn under_load(stage: &Stage, [one, two, three]: [&Site; 3], wires: [&Wires; 2]) 
     }
     let mut worst = Duration::ZERO;
     for cut in 0..CUTS {
+        let proxy = &wires[(cut % 2) as usize].peers;
+        let before = prepare(proxy, cut)?;
         let runs = streams
             .iter()
             .map(|stream| stream.begin(SHARE))
@@ -124,7 +126,7 @@ fn under_load(stage: &Stage, [one, two, three]: [&Site; 3], wires: [&Wires; 2]) 
             let request = format!("TOKENS {} {CALLS} 50 PASS {}", to.net, last.net);
             from.probe.begin(NET, &request)
         });
-        worst = worst.max(cut_once(&wires[(cut % 2) as usize].peers, cut)?);
+        worst = worst.max(see_cut(proxy, before)?);
         for run in runs {
             let sent = run.reply(PATIENCE).context("a source")?;
             expect_eq("messages refused", count(&sent, "refused")?, 0)?;
@@ -164,9 +166,8 @@ fn under_load(stage: &Stage, [one, two, three]: [&Site; 3], wires: [&Wires; 2]) 
     Ok(())
 }
 
-/// Returns how long there was no link.
-fn cut_once(proxy: &Proxy, number: u64) -> Result<Duration> {
-    let before = proxy.traffic()?;
+/// Has the next bytes bring a cut about: before they are sent, so that there are enough of them.
+fn prepare(proxy: &Proxy, number: u64) -> Result<Traffic> {
     let how = if number.is_multiple_of(3) {
         Cut::Fin
     } else {
@@ -179,6 +180,11 @@ fn cut_once(proxy: &Proxy, number: u64) -> Result<Duration> {
     };
     proxy.chop(number.is_multiple_of(4).then_some(number))?;
     proxy.cut_after(way, 10_007 * (number + 1), how)?;
+    proxy.traffic()
+}
+
+/// Returns how long there was no link.
+fn see_cut(proxy: &Proxy, before: Traffic) -> Result<Duration> {
     eventually("the cut", PATIENCE, || {
         let now = proxy.traffic()?;
         // Or it is there again already.
