@@ -1,6 +1,6 @@
 //! What the harbor service has said of other nodes, and the turns that wait until it says something else.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Peers {
     /// One of `PEER_*` for each harbor id.
     states: [AtomicU8; 256],
-    /// How many turns wait.
-    waiting: Mutex<usize>,
+    /// How many turns wait. Asked at each end of a service, when there is hardly ever one.
+    waiting: AtomicUsize,
+    lock: Mutex<()>,
     changed: Condvar,
 }
 
@@ -23,7 +24,8 @@ impl Default for Peers {
     fn default() -> Self {
         Self {
             states: [const { AtomicU8::new(PEER_OPEN as u8) }; 256],
-            waiting: Mutex::new(0),
+            waiting: AtomicUsize::new(0),
+            lock: Mutex::new(()),
             changed: Condvar::new(),
         }
     }
@@ -52,8 +54,12 @@ impl Peers {
 
     /// Lets those who wait look again.
     pub(crate) fn wake(&self) {
-        // What they look at was changed before, so either they see it, or they wait already and are woken.
-        if *self.lock() != 0 {
+        // What they look at was changed before this, and they are counted before they look: with a barrier on both
+        // sides, either they see the change or are seen here.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            // Who is counted and has looked has this lock until it waits.
+            let _lock = self.lock();
             self.changed.notify_all();
         }
     }
@@ -61,8 +67,9 @@ impl Peers {
     /// Waits while messages for the node of `handle` are held up, until `is_over`, at most until then. Whoever makes
     /// `is_over` true calls [`wake`](Self::wake) afterwards. True: they are held up no longer.
     pub(crate) fn wait(&self, handle: u32, until: Instant, is_over: impl Fn() -> bool) -> bool {
-        let mut waiting = self.lock();
-        *waiting += 1;
+        let mut lock = self.lock();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         let is_free = loop {
             if self.state(handle) != PEER_FULL_BLOCK {
                 break true;
@@ -71,23 +78,26 @@ impl Peers {
             if left.is_zero() || is_over() {
                 break false;
             }
-            (waiting, _) = self
+            (lock, _) = self
                 .changed
-                .wait_timeout(waiting, left)
+                .wait_timeout(lock, left)
                 .unwrap_or_else(PoisonError::into_inner);
         };
-        *waiting -= 1;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        drop(lock);
         is_free
     }
 
     /// How many turns wait.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn waiting(&self) -> usize {
-        *self.lock()
+        // Looked at under the lock: who is counted has looked, and waits.
+        let _lock = self.lock();
+        self.waiting.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,14 +136,14 @@ mod tests {
         let is_free = thread::scope(|scope| {
             let waiter =
                 scope.spawn(|| peers.wait(HANDLE, soon(), || is_over.load(Ordering::Relaxed)));
-            while *peers.lock() == 0 {
+            while peers.waiting() == 0 {
                 thread::yield_now();
             }
             end(&peers, &is_over);
             waiter.join().expect("it does not panic")
         });
         assert_eq!(is_free, expected);
-        assert_eq!(*peers.lock(), 0);
+        assert_eq!(peers.waiting(), 0);
     }
 
     #[test]
