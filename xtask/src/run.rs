@@ -185,6 +185,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_is_a_network() {
+        let workspace = Workspace::read().unwrap();
+        let names = |config| -> Vec<_> {
+            let found = find(&workspace, config).unwrap();
+            let names = found.iter().filter_map(|path| path.file_name());
+            names.map(|name| name.to_owned()).collect()
+        };
+        assert_eq!(names("chat"), ["chat.toml"]);
+        assert_eq!(names("network"), ["node1.toml", "node2.toml", "node3.toml"]);
+        assert!(find(&workspace, "nothing").is_err());
+    }
+
+    #[test]
     fn the_ready_line_is_recognised() {
         let check = |line: &str, expected| assert_eq!(is_ready(line), expected, "{line}");
         check("12:00:00.000 INFO :00000001 node chat is ready\n", true);

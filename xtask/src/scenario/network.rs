@@ -2,6 +2,7 @@
 //! what it had.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ const CLIENTS: usize = 3;
 const LINES: usize = 200;
 
 pub(super) fn run(stage: &mut Stage) -> Result<()> {
+    shipped(stage)?;
     let net = Net::new(stage)?;
     let doors = [fixed_address()?, fixed_address()?, fixed_address()?];
     let plans = [
@@ -81,6 +83,25 @@ pub(super) fn run(stage: &mut Stage) -> Result<()> {
     }
     say_and_hear(rest, "lobby", "with a master")?;
     drop((one, two, three));
+    Ok(())
+}
+
+/// The configurations of `cargo xtask run network` are right.
+fn shipped(stage: &Stage) -> Result<()> {
+    let folder = stage.workspace().join("config/network");
+    for number in 1..=3 {
+        let file = folder.join(format!("node{number}.toml"));
+        let checked = Command::new(stage.executable())
+            .arg("--check")
+            .arg(&file)
+            .output()?;
+        ensure!(
+            checked.status.success(),
+            "{}: {}",
+            file.display(),
+            String::from_utf8_lossy(&checked.stderr)
+        );
+    }
     Ok(())
 }
 
