@@ -316,7 +316,7 @@ impl Harbor {
             peer.begin_life(0);
             self.relayed.retain(|(caller, _)| caller.harbor() != id);
             // What was not acknowledged was told when it was lost.
-            self.report(cx, id, why, left.items.len(), 0);
+            self.report(id, why, left.items.len(), 0);
         } else {
             self.end_life(cx, id, why);
         }
@@ -356,10 +356,10 @@ impl Harbor {
                 );
             }
         }
-        self.report(cx, id, why, lost, unacked);
+        self.report(id, why, lost, unacked);
     }
 
-    fn report(&mut self, _cx: &Context, id: u8, why: &str, lost: usize, unacked: u64) {
+    fn report(&mut self, id: u8, why: &str, lost: usize, unacked: u64) {
         if lost == 0 && unacked == 0 {
             return;
         }
