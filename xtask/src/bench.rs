@@ -38,7 +38,7 @@ pub(crate) use load::{Args as LoadArgs, run as generate_load};
 /// What to measure, and how.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The workloads and calibrations; when none is named, all but the workloads that are measured only when named.
+    /// The workloads and calibrations, or what several begin with (`cluster`); when none is named, all but the workloads that are measured only when named.
     names: Vec<String>,
     /// Print the workloads and calibrations, and measure nothing.
     #[arg(long)]

@@ -11,6 +11,7 @@
 
 mod async_call;
 mod board;
+mod cluster;
 mod conductor;
 mod crowd;
 mod echo;
@@ -63,4 +64,10 @@ export! {
     bench_far: remote::Far,
     raw bench_far_echo: remote::Echo,
     raw bench_far_sink: remote::Sink,
+    raw bench_cluster: Conductor<cluster::Cluster>,
+    bench_cluster_starter: cluster::Starter,
+    raw bench_cluster_caller: cluster::Caller,
+    raw bench_cluster_pusher: cluster::Pusher,
+    bench_cluster_far: cluster::Far,
+    raw bench_cluster_sink: cluster::Sink,
 }

@@ -30,9 +30,11 @@ impl Chosen {
                 continue;
             }
             if let Some(workload) = workload::find(name) {
-                chosen.workloads.push(workload);
+                chosen.add([workload]);
             } else if let Some(calibration) = calibration::find(name) {
                 chosen.calibrations.push(calibration);
+            } else if group(name).next().is_some() {
+                chosen.add(group(name));
             } else {
                 let known = workload::all().map(|workload| workload.name);
                 let known: Vec<_> = known.chain(CALIBRATIONS.iter().map(|c| c.name)).collect();
@@ -48,6 +50,15 @@ impl Chosen {
             .calibrations
             .retain(|calibration| covered.iter().all(|other| other.name != calibration.name));
         Ok(chosen)
+    }
+
+    /// Adds those that are not there yet.
+    fn add(&mut self, workloads: impl IntoIterator<Item = &'static Workload>) {
+        for workload in workloads {
+            if self.workloads.iter().all(|one| one.name != workload.name) {
+                self.workloads.push(workload);
+            }
+        }
     }
 
     /// The sections of the Markdown report that these workloads fill: the usual ones have one together, others one each.
@@ -92,6 +103,14 @@ pub(super) struct Section {
     pub(super) workloads: Vec<&'static Workload>,
 }
 
+/// The usual workloads whose names begin with this one: those of `cluster` are `cluster_seq` and so on.
+fn group(name: &str) -> impl Iterator<Item = &'static Workload> {
+    usual().filter(move |workload| {
+        let rest = workload.name.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('_'))
+    })
+}
+
 fn usual() -> impl Iterator<Item = &'static Workload> {
     workload::all().filter(|workload| !workload.only_named)
 }
@@ -128,6 +147,14 @@ mod tests {
         check(&["pingpong"], &["pingpong"], &[]);
         check(&["pingpong", "cal_message"], &["pingpong"], &[]);
         check(&["fanin", "cal_cross", "fanin"], &["fanin"], &[]);
+        let rows = [
+            "cluster_seq",
+            "cluster_64",
+            "cluster_oneway",
+            "cluster_bulk",
+        ];
+        check(&["cluster"], &rows, &[]);
+        check(&["cluster", "cluster_seq"], &rows, &[]);
         check(&["cal_wake"], &[], &["cal_wake"]);
         assert!(choose(&["nothing"]).is_err());
         let names = |workload| needed(workload::find(workload).unwrap());

@@ -1,5 +1,6 @@
 //! What the product is measured with: real nodes with plugins loaded from files.
 
+mod cluster;
 mod crowd;
 mod gate;
 mod harbor;
@@ -44,6 +45,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Workload> {
         rest::WORKLOADS,
         gate::WORKLOADS,
         harbor::WORKLOADS,
+        cluster::WORKLOADS,
     ];
     groups.into_iter().flatten()
 }
