@@ -1,0 +1,136 @@
+//! Where a node is: `host:port`, and how to speak with it.
+
+use std::fmt;
+
+use skynet_service::{Error, Result};
+
+/// How to speak with a node.
+#[cfg(test)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scheme {
+    /// As the node's own settings say.
+    Plain,
+    /// `tls://`: through TLS.
+    Tls,
+    /// `skynet://`: an unmodified node, of which no proof is asked.
+    Skynet,
+}
+
+/// The address of a node, as it was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Address(String);
+
+impl Address {
+    /// Reads `host:port`, `[ipv6]:port`, with `tls://` or `skynet://` before it or not.
+    ///
+    /// # Errors
+    /// What was found, and what was wanted.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let host_port = match text.split_once("://") {
+            None => text,
+            Some(("tls" | "skynet", rest)) => rest,
+            Some((other, _)) => {
+                return Err(Error::refused(format_args!(
+                    "address {text:?} begins with {other:?}, wanted tls:// or skynet:// or nothing"
+                )));
+            }
+        };
+        match split(host_port) {
+            Some((_, port)) if port != 0 => Ok(Self(text.to_owned())),
+            _ => Err(Error::refused(format_args!(
+                "address {text:?} is not of the form host:port or [ipv6]:port, with a port from 1 to 65535"
+            ))),
+        }
+    }
+
+    /// As it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// How to speak with it.
+    #[cfg(test)]
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self.0.split_once("://") {
+            None => Scheme::Plain,
+            Some(("tls", _)) => Scheme::Tls,
+            Some(_) => Scheme::Skynet,
+        }
+    }
+
+    /// `host:port`, for the node's sockets.
+    #[cfg(test)]
+    pub(crate) fn host_port(&self) -> &str {
+        let text = &self.0;
+        text.split_once("://").map_or(text, |(_, rest)| rest)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Host and port of `host:port`; an address with colons of its own stands in brackets.
+pub(crate) fn split(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|_| is_number)?;
+    let is_bracketed = host.len() > 2 && host.starts_with('[') && host.ends_with(']');
+    let is_bare = !host.is_empty() && !host.contains([':', '[', ']', '/']);
+    let is_host = is_bracketed || is_bare;
+    let is_visible = !host.contains(|c: char| c.is_whitespace() || c.is_control());
+    (is_host && is_visible).then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        let check = |text: &str, scheme, host_port: &str| {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address.scheme(), scheme, "{text}");
+            assert_eq!(address.host_port(), host_port, "{text}");
+            assert_eq!(address.text(), text);
+        };
+        check("127.0.0.1:2528", Scheme::Plain, "127.0.0.1:2528");
+        check("db.example:1", Scheme::Plain, "db.example:1");
+        check("[::1]:65535", Scheme::Plain, "[::1]:65535");
+        check("tls://db:2528", Scheme::Tls, "db:2528");
+        check(
+            "skynet://[fe80::1%eth0]:9",
+            Scheme::Skynet,
+            "[fe80::1%eth0]:9",
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            ":",
+            ":80",
+            "db",
+            "db:",
+            "db:0",
+            "db:65536",
+            "db:-1",
+            "db:+1",
+            "db:8o",
+            "::1:80",
+            "[]:80",
+            "[::1]",
+            "d b:80",
+            "http://db:80",
+            "tls://",
+            "tls://db",
+            "db/x:80",
+        ] {
+            let error = Address::parse(text).unwrap_err().to_string();
+            assert!(error.contains(&format!("{text:?}")), "{error}");
+        }
+    }
+}

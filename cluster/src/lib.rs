@@ -1,0 +1,14 @@
+//! Calls between named nodes, of any number and any network.
+//!
+//! # Module `clusterfile`
+//! Where the names of nodes come from when nothing else is configured: the file of the key `cluster`, or its table.
+//! Any other service can take its place (`cluster_discovery`); `file.rs` says what such a service is asked.
+
+mod address;
+mod config;
+mod file;
+mod table;
+
+skynet_service::export! {
+    clusterfile: file::ClusterFile,
+}
