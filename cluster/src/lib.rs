@@ -4,7 +4,6 @@
 //! Where the names of nodes come from when nothing else is configured: the file of the key `cluster`, or its table.
 //! Any other service can take its place (`cluster_discovery`); `file.rs` says what such a service is asked.
 
-mod address;
 mod config;
 mod file;
 mod table;

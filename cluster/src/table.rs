@@ -1,11 +1,13 @@
 //! What a discovery service says of nodes: names with their addresses, and options.
 
+mod address;
+
 use std::collections::BTreeMap;
 
 use skynet_seri::{Table, Value};
 use skynet_service::{Error, Result};
 
-use crate::address::Address;
+use address::Address;
 
 /// The longest name of a node, in bytes.
 pub(crate) const LONGEST_NAME: usize = 255;
