@@ -8,7 +8,8 @@
 //! 3. `keys` is the table of the keys that the node itself reads: it turns their `value`s into
 //!    the fields of [`Config`], or refuses them;
 //! 4. `typo` compares the other keys with the known ones: a near miss becomes a [`Warning`];
-//! 5. `harbor` finds contradictions in the settings of a harbor network, and reads its secret.
+//! 5. `harbor` finds contradictions in the settings of a harbor network, `cluster` in those of clusters; they read the
+//!    secrets (`secret`) and look at the other files that are named.
 //!
 //! Whatever its type in the file, a setting is also text in [`Config::settings`], which becomes the
 //! node's environment: what services read with GETENV.
@@ -16,11 +17,13 @@
 //! The reference of the keys, for people, is `docs/configuration.md`; a test holds it against the
 //! table of keys.
 
+pub(crate) mod cluster;
 mod error;
 mod expand;
 mod file;
 pub(crate) mod harbor;
 mod keys;
+pub(crate) mod secret;
 mod typo;
 mod value;
 
@@ -33,15 +36,16 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use log::LevelFilter;
 
+pub use cluster::{ClusterConfig, Expose};
 pub use error::{ConfigError, Place, Warning};
-pub use harbor::{HarborId, HarborListen, QueuePolicy, Secret};
+pub use harbor::{HarborId, HarborListen, QueuePolicy};
+pub use secret::Secret;
 
 use file::Sources;
 
@@ -141,8 +145,8 @@ pub struct Config {
     pub harbor_secret: Option<Secret>,
     /// The file that it was read from, unless it stands in the configuration itself.
     pub harbor_secret_file: Option<PathBuf>,
-    /// The cluster's file of node names and addresses.
-    pub cluster: Option<String>,
+    /// The keys of clusters, `cluster` and those that begin with `cluster_`.
+    pub cluster: ClusterConfig,
     /// The folder of the node's run-time files, such as its control socket.
     pub rundir: PathBuf,
     /// How long one callback may run before it is reported. Never zero.
@@ -205,7 +209,8 @@ impl Config {
         let process = Sources {
             lookup: &|name| std::env::var_os(name),
             read: &|file| fs::read_to_string(file),
-            secret: &read_secret,
+            secret: &secret::contents,
+            open: &|file| fs::File::open(file).map(drop),
         };
         Self::parse_with(path.as_ref(), text, process)
     }
@@ -223,9 +228,11 @@ impl Config {
         }
         harbor::fill_in(&mut config);
         harbor::read_secret(&mut config, &contents.entries, sources)?;
+        cluster::check(&mut config.cluster, &contents.entries, sources)?;
         config.write_back();
         let mut warnings = typo::warnings(&contents.entries);
         warnings.extend(harbor::warnings(&config, &contents.entries));
+        warnings.extend(cluster::warnings(&config.cluster, &contents.entries));
         warnings.extend(silent_daemon(&config, &contents.entries));
         Ok(Loaded {
             config,
@@ -242,6 +249,13 @@ impl Config {
                 None => self.settings.remove(key.name),
             };
         }
+        // A table in the file is a setting of another name than a file's: services know what they read.
+        match &self.cluster.nodes {
+            Some(nodes) => self
+                .settings
+                .insert(cluster::NODES.to_owned(), nodes.clone()),
+            None => self.settings.remove(cluster::NODES),
+        };
     }
 
     /// The defaults of everything, for a node of this name.
@@ -272,7 +286,7 @@ impl Config {
             harbor_unproven: 64,
             harbor_secret: None,
             harbor_secret_file: None,
-            cluster: None,
+            cluster: ClusterConfig::default(),
             rundir: Path::new("run").join(name),
             endless_limit: Duration::from_secs(5),
             extra_workers: 4,
@@ -294,14 +308,6 @@ impl Default for Config {
         config.write_back();
         config
     }
-}
-
-/// The contents of a file that holds a secret; of one that is far too long, the beginning.
-fn read_secret(file: &Path) -> io::Result<String> {
-    let most = harbor::SECRET_MOST as u64 + 3;
-    let mut text = String::new();
-    fs::File::open(file)?.take(most).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// The name of a node that its file does not name: the file's stem.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::harbor::SECRET;
+use crate::config::secret::is_secret;
 
 /// Settings by key. Any thread may use it.
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub enum SetError {
     Exists {
         /// The key.
         key: String,
-        /// The value that it has; of `harbor_secret`, nothing.
+        /// The value that it has; of a secret, nothing.
         value: Arc<str>,
     },
     /// No key can be called this: it is empty, or has white space or a character 0 in it.
@@ -53,7 +53,7 @@ impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists { key, value } => {
-                if key == SECRET {
+                if is_secret(key) {
                     return write!(f, "cannot set {key}: it is set already");
                 }
                 write!(
@@ -120,7 +120,7 @@ impl Environment {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = settings.get(key) {
-            let value = if key == SECRET {
+            let value = if is_secret(key) {
                 Arc::from("")
             } else {
                 Arc::clone(old)

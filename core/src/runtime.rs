@@ -13,8 +13,7 @@ use skynet_abi::KIND_SYSTEM;
 
 use crate::buffer::Letter;
 use crate::clock;
-use crate::config::harbor::SECRET;
-use crate::config::{Config, OutputPolicy};
+use crate::config::{Config, OutputPolicy, cluster, harbor};
 use crate::crash;
 use crate::env::Environment;
 use crate::fence;
@@ -213,9 +212,15 @@ pub(crate) fn build(config: Config) -> Result<&'static Node, StartError> {
 /// The settings, and what is not among them because they are shown.
 fn environment(config: &Config) -> Environment {
     let environment = Environment::new(&config.settings);
-    if let Some(secret) = &config.harbor_secret {
-        // A secret is text without a character 0, and nobody else has set the key.
-        let _ = environment.set(SECRET, secret.expose());
+    let secrets = [
+        (harbor::SECRET, &config.harbor_secret),
+        (cluster::SECRET, &config.cluster.secret),
+    ];
+    for (key, secret) in secrets {
+        if let Some(secret) = secret {
+            // A secret is text without a character 0, and nobody else has set the key.
+            let _ = environment.set(key, secret.expose());
+        }
     }
     environment
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::file::Entries;
+
 /// A line of a configuration file; displayed as `file:line`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -32,6 +34,12 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.text)
     }
+}
+
+/// A warning about the setting of this key, if the file has one.
+pub(super) fn warning(entries: &Entries, key: &str, text: String) -> Option<Warning> {
+    let place = entries.get(key)?.place.clone();
+    Some(Warning { place, text })
 }
 
 /// Why a configuration was refused. Each text begins with the file, and the line where there is one.

@@ -171,7 +171,7 @@ fn fit(value: &str, place: Part) -> Result<String, &'static str> {
 }
 
 /// The inside of a `"…"` string that means `value`.
-fn escape(value: &str) -> String {
+pub(super) fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for c in value.chars() {
         match c {

@@ -20,12 +20,24 @@ const INCLUDE_WANTED: &str = "the name of a file, or a list of names";
 const MOST_INCLUDES: usize = 1000;
 
 /// One setting.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Where it was set.
     pub(super) place: Place,
     /// What it was set to.
     pub(super) value: Value,
+}
+
+impl Entry {
+    /// The error of a value that could be what `key` allows, but for this reason.
+    pub(super) fn refuse(&self, key: &str, why: &str, wanted: &'static str) -> ConfigError {
+        ConfigError::Value {
+            place: self.place.clone(),
+            key: key.to_owned(),
+            found: format!("{}, {why}", self.value.found()),
+            wanted,
+        }
+    }
 }
 
 /// Settings by flattened key.
@@ -40,6 +52,8 @@ pub(super) struct Sources<'a> {
     pub(super) read: &'a dyn Fn(&Path) -> io::Result<String>,
     /// Reads a file with a secret, or as much of it as can be one.
     pub(super) secret: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Opens a file that services will read, and reads nothing.
+    pub(super) open: &'a dyn Fn(&Path) -> io::Result<()>,
 }
 
 /// What a file and its includes say.
@@ -70,6 +84,14 @@ impl Contents {
             files: reader.files,
         })
     }
+}
+
+/// The settings in the text of a file that is one table, without variables and includes; `key` names the table in
+/// errors.
+pub(super) fn table(path: &Path, text: &str, key: &str) -> Result<Entries, ConfigError> {
+    let source = Source { path, text };
+    let table = DeTable::parse(text).map_err(|error| source.syntax(&error))?;
+    source.table(key, table.get_ref())
 }
 
 struct Reader<'a> {
@@ -212,6 +234,11 @@ impl Source<'_> {
                 (DeValue::Table(inner), None) => {
                     self.flatten(&format!("{key}."), inner, entries)?;
                 }
+                (DeValue::Table(inner), Some(_)) if keys::takes_table(&key) => {
+                    let place = self.place(offset);
+                    let value = Value::Table(self.table(&key, inner)?);
+                    entries.insert(key, Entry { place, value });
+                }
                 (found @ DeValue::Table(_), Some(known)) => {
                     return Err(self.refuse(offset, &key, value_text(found), known.wanted));
                 }
@@ -219,6 +246,18 @@ impl Source<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The settings of a table that is one value; `key` is whose, for errors.
+    fn table(&self, key: &str, table: &DeTable<'_>) -> Result<Entries, ConfigError> {
+        let mut entries = Entries::new();
+        for (name, value) in table {
+            let key = format!("{key}.{}", name.get_ref());
+            let place = self.place(name.span().start);
+            let value = self.value(&key, name.span().start, value.get_ref())?;
+            entries.insert(name.get_ref().to_string(), Entry { place, value });
+        }
+        Ok(entries)
     }
 
     fn add(
@@ -244,16 +283,16 @@ impl Source<'_> {
             };
             return Err(ConfigError::Duplicate { place, key, first });
         }
-        match Value::from_toml(value) {
-            Ok(value) => {
-                entries.insert(key, Entry { place, value });
-                Ok(())
-            }
-            Err(bad) => {
-                let offset = bad.offset.unwrap_or(offset);
-                Err(self.refuse(offset, &key, bad.found, bad.wanted))
-            }
-        }
+        let value = self.value(&key, offset, value)?;
+        entries.insert(key, Entry { place, value });
+        Ok(())
+    }
+
+    fn value(&self, key: &str, offset: usize, value: &DeValue<'_>) -> Result<Value, ConfigError> {
+        Value::from_toml(value).map_err(|bad| {
+            let offset = bad.offset.unwrap_or(offset);
+            self.refuse(offset, key, bad.found, bad.wanted)
+        })
     }
 }
 

@@ -26,6 +26,7 @@ pub fn config(
         lookup: &|name| variables.get(name).cloned(),
         read: &read,
         secret: &read,
+        open: &|file| read(file).map(drop),
     };
     Config::parse_with(path, text, sources)
 }

@@ -2,24 +2,18 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::Config;
-use super::error::{ConfigError, Warning};
+use super::error::{ConfigError, Warning, warning};
 use super::file::{Entries, Sources};
-use super::keys;
+use super::{keys, secret};
 use crate::resolver::parse_address;
 
 /// Where a node of a network listens that does not say.
 const ADDRESS: &str = "127.0.0.1:0";
-/// The key that no error, warning or list shows the value of.
+/// The key of the network's secret.
 pub(crate) const SECRET: &str = "harbor_secret";
 pub(super) const SECRET_FILE: &str = "harbor_secret_file";
-pub(super) const SECRET_FILE_WANTED: &str = "the name of a file with 16 to 4096 bytes of text";
-/// The longest secret, in bytes.
-pub(super) const SECRET_MOST: usize = 4096;
-/// The shortest secret, in bytes: as many as a key of 128 bits has.
-const SECRET_LEAST: usize = 16;
 
 /// A node's id in its harbor network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,30 +110,6 @@ impl fmt::Display for QueuePolicy {
     }
 }
 
-/// What the nodes of a network know, and others must not. Not shown by `{:?}`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// `None` when it is too short or too long, or has a character 0 in it.
-    pub(super) fn new(text: &str) -> Option<Self> {
-        let fits = (SECRET_LEAST..=SECRET_MOST).contains(&text.len());
-        (fits && !text.contains('\0')).then(|| Self(text.to_owned()))
-    }
-
-    /// The text itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
 /// Fills in what follows from other settings.
 pub(super) fn fill_in(config: &mut Config) {
     if !config.harbor.is_single() {
@@ -156,25 +126,10 @@ pub(super) fn read_secret(
     entries: &Entries,
     sources: Sources<'_>,
 ) -> Result<(), ConfigError> {
-    let (Some(file), Some(entry)) = (&config.harbor_secret_file, entries.get(SECRET_FILE)) else {
-        return Ok(());
-    };
-    if config.harbor_secret.is_some() || config.harbor.is_single() {
-        return Ok(());
+    let is_used = config.harbor_secret.is_none() && !config.harbor.is_single();
+    if let (Some(file), true) = (&config.harbor_secret_file, is_used) {
+        config.harbor_secret = secret::read(file, SECRET_FILE, entries, sources)?;
     }
-    let refuse = |why: String| ConfigError::Value {
-        place: entry.place.clone(),
-        key: SECRET_FILE.to_owned(),
-        found: format!("{}, {why}", entry.value.found()),
-        wanted: SECRET_FILE_WANTED,
-    };
-    let text = (sources.secret)(Path::new(file))
-        .map_err(|error| refuse(format!("which cannot be read ({error})")))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    let secret = Secret::new(text)
-        .ok_or_else(|| refuse("whose contents are too short, too long, or no text".to_owned()))?;
-    config.harbor_secret = Some(secret);
     Ok(())
 }
 
@@ -186,18 +141,13 @@ pub(super) fn warnings(config: &Config, entries: &Entries) -> Vec<Warning> {
     [
         without_master(config, entries),
         with_another_master(config, entries),
-        with_two_secrets(entries),
+        secret::given_twice(SECRET, SECRET_FILE, entries),
         open_to_anybody(config, entries, "address", config.address.as_deref()),
         open_to_anybody(config, entries, "standalone", config.standalone.as_deref()),
     ]
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn warning(entries: &Entries, key: &str, text: String) -> Option<Warning> {
-    let place = entries.get(key)?.place.clone();
-    Some(Warning { place, text })
 }
 
 /// Settings of a harbor network in a node that is in none. Skynet's `harbor` defaults to 1 and ours
@@ -229,12 +179,6 @@ fn with_another_master(config: &Config, entries: &Entries) -> Option<Warning> {
                 join another"
         .to_owned();
     warning(entries, "master", text).filter(|_| master != standalone)
-}
-
-fn with_two_secrets(entries: &Entries) -> Option<Warning> {
-    let is_set = entries.get(SECRET)?.value.text() != Some("");
-    let text = format!("{SECRET_FILE} is not used: {SECRET} is set");
-    warning(entries, SECRET_FILE, text).filter(|_| is_set)
 }
 
 /// Others than this machine may reach the port, and nobody has to prove anything.

@@ -1,5 +1,6 @@
 //! The keys that the node itself reads: what each allows, and the field it fills.
 
+mod cluster;
 mod harbor;
 
 use std::ops::RangeInclusive;
@@ -10,7 +11,7 @@ use log::LevelFilter;
 
 use super::error::ConfigError;
 use super::file::Entry;
-use super::harbor::SECRET;
+use super::secret::is_secret;
 use super::value::Value;
 use super::{Config, OutputPolicy};
 
@@ -54,7 +55,7 @@ impl Key {
 
 /// Every key that the node reads.
 pub(super) fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(harbor::KEYS)
+    KEYS.iter().chain(harbor::KEYS).chain(cluster::KEYS)
 }
 
 /// The key of this name, when the node reads it.
@@ -67,9 +68,14 @@ pub(super) fn of_networks() -> impl Iterator<Item = &'static Key> {
     harbor::KEYS.iter().filter(|key| key.name != "harbor")
 }
 
-/// What an error shows of a value.
+/// Whether a table is a value of this key, rather than its name a prefix of other keys.
+pub(super) fn takes_table(key: &str) -> bool {
+    key == cluster::NODES
+}
+
+/// What an error shows of a value. A secret that has come to stand below a `[table]` is none the less secret.
 pub(super) fn shown(key: &str, found: impl FnOnce() -> String) -> String {
-    if key == SECRET {
+    if key.rsplit('.').next().is_some_and(is_secret) {
         "something that is not shown".to_owned()
     } else {
         found()
@@ -260,12 +266,6 @@ static KEYS: &[Key] = &[
             Some(())
         },
         text: |config| Some(config.socket_output_policy.to_string()),
-    },
-    Key {
-        name: "cluster",
-        wanted: "the name of a file",
-        read: |config, value| optional(&mut config.cluster, value),
-        text: |config| config.cluster.clone(),
     },
 ];
 

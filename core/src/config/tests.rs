@@ -1,5 +1,6 @@
 //! Tests of the configuration: text in, fields, settings, warnings or a refusal out.
 
+mod cluster;
 mod harbor;
 mod includes;
 
@@ -12,7 +13,8 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::{
-    Config, HarborId, HarborListen, Loaded, OutputPolicy, QueuePolicy, Secret, keys, typo,
+    ClusterConfig, Config, HarborId, HarborListen, Loaded, OutputPolicy, QueuePolicy, Secret, keys,
+    typo,
 };
 
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
@@ -86,6 +88,19 @@ fn a_bare_node_is_single_and_has_all_defaults() {
     let expected: BTreeMap<String, String> = [
         ("bootstrap", "launcher"),
         ("call_timeout", "0"),
+        ("cluster_call_timeout", "0"),
+        ("cluster_discovery", "clusterfile"),
+        ("cluster_expose", "names"),
+        ("cluster_heartbeat", "3"),
+        ("cluster_max_calls", "65536"),
+        ("cluster_max_clients", "1024"),
+        ("cluster_max_message", "67108864"),
+        ("cluster_queue_bytes", "67108864"),
+        ("cluster_reassembly", "134217728"),
+        ("cluster_tls_clients", "false"),
+        ("cluster_unproven", "64"),
+        ("cluster_wait", "5"),
+        ("cluster_watch", "0"),
         ("cpath", "cservice/?.so;cservice/lib?.so"),
         ("endless_limit", "5"),
         ("extra_workers", "4"),
@@ -158,7 +173,21 @@ fn every_key_fills_its_field() {
             harbor_queue_policy = "drop-oldest"
             harbor_unproven = 8
             harbor_secret = "correct horse battery"
-            cluster = "nodes.toml"
+            cluster = { db = "10.0.0.7:2528" }
+            cluster_discovery = "etcd /game"
+            cluster_watch = 0
+            cluster_wait = 0.5
+            cluster_heartbeat = 1
+            cluster_call_timeout = 30
+            cluster_queue_bytes = "4M"
+            cluster_max_message = "2M"
+            cluster_reassembly = "3M"
+            cluster_max_calls = 10
+            cluster_max_clients = 11
+            cluster_unproven = 12
+            cluster_expose = "names"
+            cluster_export = [".simpledb", ".chat"]
+            cluster_secret = "another horse battery"
             rundir = "/var/run/lobby"
             endless_limit = 0.25
             extra_workers = 0
@@ -200,7 +229,22 @@ fn every_key_fills_its_field() {
         harbor_unproven: 8,
         harbor_secret: Secret::new("correct horse battery"),
         harbor_secret_file: None,
-        cluster: text("nodes.toml"),
+        cluster: ClusterConfig {
+            nodes: text("\"db\" = \"10.0.0.7:2528\"\n"),
+            discovery: "etcd /game".to_owned(),
+            wait: Duration::from_millis(500),
+            heartbeat: Duration::from_secs(1),
+            call_timeout: Some(Duration::from_secs(30)),
+            queue_bytes: 4 << 20,
+            max_message: 2 << 20,
+            reassembly: 3 << 20,
+            max_calls: 10,
+            max_clients: 11,
+            unproven: 12,
+            export: [".simpledb", ".chat"].map(str::to_owned).to_vec(),
+            secret: Secret::new("another horse battery"),
+            ..ClusterConfig::default()
+        },
         rundir: "/var/run/lobby".into(),
         endless_limit: Duration::from_millis(250),
         extra_workers: 0,
@@ -214,10 +258,15 @@ fn every_key_fills_its_field() {
     };
     expected.write_back();
     assert_eq!(loaded.config, expected);
-    // Every known key but for the secret and its file, and nothing else.
+    // Every known key but for secrets and their files and those of TLS, the nodes under the name of a table, and nothing
+    // else.
     let known: Vec<_> = expected.settings.keys().map(String::as_str).collect();
+    let is_other = |name: &str| {
+        name.contains("_secret") || name.contains("_tls_c") || name == "cluster_tls_key"
+    };
     let mut keys: Vec<_> = keys::all().map(|key| key.name).collect();
-    keys.retain(|name| !name.starts_with("harbor_secret"));
+    keys.retain(|name| !is_other(name) && *name != "cluster");
+    keys.extend(["cluster_nodes", "cluster_tls_clients"]);
     keys.sort_unstable();
     assert_eq!(known, keys);
 }
@@ -460,10 +509,9 @@ fn the_allowed_ranges_are_what_errors_say() {
         for edge in [number(least), number(most)] {
             load(&format!("{} = \"{edge}\"", key.name));
         }
-        let beyond = match number(most).strip_suffix('T') {
-            Some(size) => format!("{}T", size.parse::<u64>().unwrap() + 1),
-            None => (number(most).parse::<u64>().unwrap() + 1).to_string(),
-        };
+        let most = number(most);
+        let (digits, unit) = most.split_at(most.trim_end_matches(['G', 'T']).len());
+        let beyond = format!("{}{unit}", digits.parse::<u64>().unwrap() + 1);
         refusal(&format!("{} = \"{beyond}\"", key.name));
     }
 }
@@ -505,6 +553,10 @@ fn misspelt_keys_are_warned_about_and_kept() {
         ("harbor_secert", Some("harbor_secret")),
         ("harbor_heart_beat", Some("harbor_heartbeat")),
         ("harbor_queue_limit", None),
+        ("clusters", Some("cluster")),
+        ("cluster_secert", Some("cluster_secret")),
+        ("cluster_exposed", Some("cluster_expose")),
+        ("cluster_rooms", None),
         ("includes", Some("include")),
         ("lau_path", Some("lua_path")),
         ("cpaths", Some("cpath")),

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use toml::de::{DeInteger, DeValue};
 
+use super::expand::escape;
+use super::file::Entries;
+
 /// The longest value that an error repeats, in characters.
 const FOUND_LIMIT: usize = 80;
 
 /// A value as written in the file; displayed as the text that GETENV answers with.
 ///
-/// A list's text is one element per line.
+/// A list's text is one element per line, a table's is TOML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// A string.
@@ -26,6 +29,8 @@ pub(super) enum Value {
     Date(String),
     /// The elements of an array, none of which holds a line break.
     List(Vec<String>),
+    /// The settings of a table that is one value.
+    Table(Entries),
 }
 
 /// A TOML value that no setting can have.
@@ -40,7 +45,7 @@ pub(super) struct BadValue {
 }
 
 impl Value {
-    /// The value of a key; tables are no values.
+    /// The value of a key; a table is none.
     pub(super) fn from_toml(value: &DeValue<'_>) -> Result<Self, BadValue> {
         let bad = |found: String, wanted| {
             Err(BadValue {
@@ -87,6 +92,7 @@ impl Value {
                 let items: Vec<_> = items.iter().map(|item| format!("{item:?}")).collect();
                 shorten(&format!("[{}]", items.join(", ")))
             }
+            Self::Table(_) => "a table".to_owned(),
             other => shorten(&other.to_string()),
         }
     }
@@ -178,6 +184,13 @@ impl fmt::Display for Value {
             }
             Self::Boolean(value) => value.fmt(f),
             Self::List(items) => f.write_str(&items.join("\n")),
+            Self::Table(entries) => entries.iter().try_for_each(|(key, entry)| {
+                write!(f, "\"{}\" = ", escape(key))?;
+                match &entry.value {
+                    Self::Text(text) => writeln!(f, "\"{}\"", escape(text)),
+                    other => writeln!(f, "{other}"),
+                }
+            }),
         }
     }
 }

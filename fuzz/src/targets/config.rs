@@ -118,9 +118,14 @@ fn check_loaded(main: &Path, loaded: &Loaded) {
     settled.write_back();
     assert_eq!(&settled, config, "fields and settings say the same");
     assert!(!config.settings.contains_key("harbor_secret"));
-    // What follows is without the secret, which is in no setting, and its file.
+    assert!(!config.settings.contains_key("cluster_secret"));
+    // What follows is without the secrets, which are in no setting, without files, and without the table of nodes, which is
+    // a setting of another name.
     let mut config = config.clone();
     (config.harbor_secret, config.harbor_secret_file) = (None, None);
+    (config.cluster.secret, config.cluster.secret_file) = (None, None);
+    (config.cluster.file, config.cluster.nodes) = (None, None);
+    (config.cluster.tls_cert, config.cluster.tls_key, config.cluster.tls_ca) = (None, None, None);
     config.write_back();
     let nothing = BTreeMap::new();
     let again = fuzz::config(main, &written(&config), &nothing, &BTreeMap::new());
@@ -178,7 +183,9 @@ fn seeds() -> Vec<Vec<u8>> {
         "harbor = \"auto\"\nstandalone = \"[::]:2013\"\nharbor_secret = \"0123456789abcdef\"\nharbor_wait = 0.5",
         "harbor = 3\nmaster = \"m:1\"\nharbor_secret_file = \"s\"\nharbor_listen = \"startup\"\n#--- s\n0123456789abcdef",
         "harbor = 3\nharbor_queue = 1\nharbor_queue_bytes = \"1M\"\nharbor_queue_policy = \"drop-oldest\"\nharbor_unproven = 9",
-        "harbor = 255\naddress = \"127.0.0.1:1\"\nmaster = \"m:1\"\nstandalone = \"0.0.0.0:2013\"\ncluster = 'c'",
+        "harbor = 255\naddress = \"127.0.0.1:1\"\nmaster = \"m:1\"\nstandalone = \"0.0.0.0:2013\"\ncluster = 'c'\n#--- c\ndb = 'h:1'\nold = 'skynet://[::1]:2'",
+        "cluster_export = ['.a', '.b .c']\ncluster_max_message = '2G'\ncluster_secret_file = 's'\n[cluster]\n__nowaiting = true\ndb = 'tls://h:1'\ndown = false\n#--- s\n0123456789abcdef",
+        "cluster_secret = '0123456789abcdef'\ncluster_tls_cert = 's'\ncluster_tls_key = 's'\ncluster_discovery = 'etcd x'\ncluster_watch = 1\n#--- s\n",
         "endless_limit = 0.001\nshutdown_grace = 86400\ncall_timeout = \"1.5\"\nsocket_output_limit = \"64 MiB\"",
         "loglevel = 'warn'\nsocket_output_policy = 'pause'\nmax_sockets = 0x10\nprofile = 'false'\nextra_workers = 0",
         "cpath = ['a/?.so', 'b/?.so;c/?']\nstart = \"a b\\nc\"\nbootstrap = 'launcher x'\nlogservice='logger'",

@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::{DAY, Key, integer, optional, path, seconds};
-use crate::config::harbor::{self, HarborId, HarborListen, QueuePolicy, SECRET, Secret};
+use crate::config::harbor::{self, HarborId, HarborListen, QueuePolicy, SECRET};
+use crate::config::secret::{self, Secret};
 use crate::config::value::Value;
 use crate::resolver::parse_address;
 
@@ -123,7 +124,7 @@ pub(super) static KEYS: &[Key] = &[
     },
     Key {
         name: harbor::SECRET_FILE,
-        wanted: harbor::SECRET_FILE_WANTED,
+        wanted: secret::FILE_WANTED,
         read: |config, value| optional(&mut config.harbor_secret_file, value),
         text: |config| path(config.harbor_secret_file.as_ref()),
     },
