@@ -7,6 +7,8 @@
 mod config;
 mod file;
 mod table;
+#[allow(dead_code, unused_imports, reason = "for the connections")]
+mod tls;
 
 skynet_service::export! {
     clusterfile: file::ClusterFile,
