@@ -113,8 +113,7 @@ pub use frame::{
 };
 pub use hello::{Go, Hello, HelloError, MAX_HELLO_FRAME};
 pub use parser::{Body, Data, Format, Frame, Parser, split_reason};
-pub use proof::{
-    Link, LinkRole, MAX_SECRET, MIN_SECRET, MasterLink, MasterRole, Secret, SecretError,
-};
+pub use proof::{Link, LinkRole, MasterLink, MasterRole};
 pub use reassembly::{Assembled, Reassembler, ReassemblyError, Why};
 pub use sink::Sink;
+pub use skynet_proof::{MAX_SECRET, MIN_SECRET, Secret, SecretError};

@@ -1,74 +1,6 @@
 //! How nodes prove to each other that they know the same secret.
 
-use std::fmt;
-
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-/// The fewest bytes of a secret.
-pub const MIN_SECRET: usize = 16;
-/// The most bytes of a secret.
-pub const MAX_SECRET: usize = 4096;
-
-/// What all nodes of a network know and nobody else. It is never shown.
-#[derive(Clone)]
-pub struct Secret(Box<[u8]>);
-
-impl Secret {
-    /// A secret from a configuration or a file: any bytes, of which one line end at the end is cut off.
-    ///
-    /// # Errors
-    /// When it has less than [`MIN_SECRET`] bytes or more than [`MAX_SECRET`].
-    pub fn read(text: impl AsRef<[u8]>) -> Result<Self, SecretError> {
-        let bytes = text.as_ref();
-        let bytes = match bytes.strip_suffix(b"\n") {
-            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
-            None => bytes,
-        };
-        if (MIN_SECRET..=MAX_SECRET).contains(&bytes.len()) {
-            Ok(Self(bytes.into()))
-        } else {
-            Err(SecretError { found: bytes.len() })
-        }
-    }
-
-    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
-        // A key of any length makes an HMAC: a long one is hashed first.
-        let mut mac = match Hmac::new_from_slice(&self.0) {
-            Ok(mac) => mac,
-            Err(_) => unreachable!("HMAC takes a key of any length"),
-        };
-        for part in parts {
-            mac.update(part);
-        }
-        mac
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// A secret that is too short or too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretError {
-    /// Its bytes, without the line end.
-    pub found: usize,
-}
-
-impl fmt::Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "secret of {} bytes, {MIN_SECRET} to {MAX_SECRET} are wanted",
-            self.found
-        )
-    }
-}
-
-impl std::error::Error for SecretError {}
+use skynet_proof::{Mac, Secret};
 
 /// Which end of a link between two nodes proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,16 +32,16 @@ impl Link {
     /// What the end `prover` sends in its [`Go`](crate::Go).
     #[must_use]
     pub fn prove(&self, secret: &Secret, prover: LinkRole) -> [u8; 32] {
-        self.mac(secret, prover).finalize().into_bytes().into()
+        self.mac(secret, prover).bytes()
     }
 
     /// Whether `proof` is what the end `prover` sends. Takes the same time for every wrong proof.
     #[must_use]
     pub fn verify(&self, secret: &Secret, prover: LinkRole, proof: &[u8; 32]) -> bool {
-        self.mac(secret, prover).verify_slice(proof).is_ok()
+        self.mac(secret, prover).verify(proof)
     }
 
-    fn mac(&self, secret: &Secret, prover: LinkRole) -> Hmac<Sha256> {
+    fn mac(&self, secret: &Secret, prover: LinkRole) -> Mac {
         let role = match prover {
             LinkRole::Dialer => b'd',
             LinkRole::Acceptor => b'a',
@@ -154,17 +86,17 @@ impl MasterLink<'_> {
     /// What the end `prover` sends.
     #[must_use]
     pub fn prove(&self, secret: &Secret, prover: MasterRole) -> [u8; 32] {
-        self.mac(secret, prover).finalize().into_bytes().into()
+        self.mac(secret, prover).bytes()
     }
 
     /// Whether `proof` is what the end `prover` sends; no other length is one. Takes the same time for every wrong
     /// proof.
     #[must_use]
     pub fn verify(&self, secret: &Secret, prover: MasterRole, proof: &[u8]) -> bool {
-        self.mac(secret, prover).verify_slice(proof).is_ok()
+        self.mac(secret, prover).verify(proof)
     }
 
-    fn mac(&self, secret: &Secret, prover: MasterRole) -> Hmac<Sha256> {
+    fn mac(&self, secret: &Secret, prover: MasterRole) -> Mac {
         let role = match prover {
             MasterRole::Slave => b's',
             MasterRole::Master => b'm',
