@@ -22,6 +22,8 @@ mod new;
 #[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod node;
 #[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
+mod pki;
+#[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod procfs;
 #[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod proxy;
