@@ -4,17 +4,33 @@
 //! Where the names of nodes come from when nothing else is configured: the file of the key `cluster`, or its table.
 //! Any other service can take its place (`cluster_discovery`); `file.rs` says what such a service is asked.
 //!
+//! # Module `clustersender`
+//! Carries requests to one other node; launched by clusterd, one for each name of a node. `sender.rs` says what it does.
+//!
+//! # Module `clusteragent`
+//! Carries the requests of one connection of another node; launched by clusterd.
+//!
 //! # Module `clusterproxy`
 //! Stands for a service of another node: what it is sent goes there.
 
+mod agent;
+mod bytes;
 mod config;
 mod file;
+mod outbox;
 mod proxy;
+mod sender;
+mod session;
+mod settings;
 mod table;
-#[allow(dead_code, unused_imports, reason = "for the connections")]
+mod target;
 mod tls;
+mod trace;
+mod transport;
 
 skynet_service::export! {
     clusterfile: file::ClusterFile,
+    raw clustersender: sender::Sender,
+    raw clusteragent: agent::Agent,
     raw clusterproxy: proxy::ClusterProxy,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use skynet_seri::{Table, Value};
 use skynet_service::{Error, Result};
 
-use address::Address;
+pub(crate) use address::{Address, Scheme};
 
 /// The longest name of a node, in bytes.
 pub(crate) const LONGEST_NAME: usize = 255;

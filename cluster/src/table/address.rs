@@ -5,7 +5,6 @@ use std::fmt;
 use skynet_service::{Error, Result};
 
 /// How to speak with a node.
-#[cfg(test)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scheme {
     /// As the node's own settings say.
@@ -49,7 +48,6 @@ impl Address {
     }
 
     /// How to speak with it.
-    #[cfg(test)]
     pub(crate) fn scheme(&self) -> Scheme {
         match self.0.split_once("://") {
             None => Scheme::Plain,
@@ -59,10 +57,15 @@ impl Address {
     }
 
     /// `host:port`, for the node's sockets.
-    #[cfg(test)]
     pub(crate) fn host_port(&self) -> &str {
         let text = &self.0;
         text.split_once("://").map_or(text, |(_, rest)| rest)
+    }
+
+    /// The host alone, an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> &str {
+        let host = split(self.host_port()).map_or("", |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
     }
 }
 

@@ -93,6 +93,11 @@ impl Tls {
         Ok(&self.plain)
     }
 
+    /// What the last read gave.
+    pub(crate) fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+
     /// Takes a first part of `chunk` in.
     fn take(&mut self, chunk: &mut &[u8]) -> Result<(), String> {
         let before = chunk.len();

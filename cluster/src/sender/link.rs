@@ -1,0 +1,496 @@
+//! The connection to the other node: dialled when it is needed, and again when it was lost.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use skynet_cluster_wire::{
+    self as wire, Beat, ClientHello, Framer, Limits, Reassembler, Response, SESSION_PROBE,
+};
+use skynet_seri::{Reader, ValueRef};
+use skynet_service::abi::{
+    SOCKET_ABORT, SOCKET_DATA, SOCKET_OPTION_DEAD_AFTER, SOCKET_OPTION_NODELAY,
+};
+use skynet_service::socket::{SocketEvent, SocketId};
+use skynet_service::{Context, Error, RawMessage, Reason, Result, log};
+
+use super::Sender;
+use super::greeting::{Expected, Verdict, judge};
+use super::timer::Timer;
+use crate::bytes::Bytes;
+use crate::outbox::Outbox;
+use crate::table::{Address, Scheme};
+use crate::transport::Transport;
+
+/// How often the other node is asked whether it lives, in the time that it may be silent.
+const BEATS: u32 = 4;
+/// How long a connection may take to say who is at its other end, at least.
+const GREETING: Duration = Duration::from_secs(3);
+/// Pauses between two dials that nobody waits for.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// How long what was written may take to leave when this end closes.
+const LINGER: Duration = Duration::from_secs(1);
+/// Bytes that are written before others have their turn.
+const BURST: usize = 256 << 10;
+
+/// How far the connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Down,
+    Dialling,
+    /// It is made, and not known yet what is at its other end.
+    Greeting,
+    Up,
+}
+
+/// A connection that is made.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: SocketId,
+    pub(super) transport: Transport,
+    pub(super) framer: Framer,
+    /// Answers that come in parts.
+    pub(super) answers: Reassembler<Bytes, ()>,
+    /// What the other end is to say of itself; nothing more when it is up.
+    expected: Expected,
+    /// When something came last.
+    heard: Duration,
+    /// When that was last looked at.
+    beaten: Duration,
+    /// When it was up.
+    since: Duration,
+}
+
+impl Sender {
+    /// The node has another address, or is down.
+    pub(super) fn on_change_node(
+        &mut self,
+        cx: &Context,
+        message: &mut RawMessage<'_>,
+    ) -> Result<()> {
+        if message.source() != self.clusterd {
+            return Err(Error::refused("only clusterd says where a node is"));
+        }
+        let mut values = Reader::new(message.bytes()).skip(1);
+        let address = match values.next().transpose()? {
+            Some(value @ ValueRef::String(_)) => {
+                Some(Address::parse(value.as_str().unwrap_or_default())?)
+            }
+            Some(ValueRef::Boolean(false)) => None,
+            _ => return Err(Error::msg("wanted an address or false")),
+        };
+        cx.reply(message, "")?;
+        if address == self.address {
+            return Ok(());
+        }
+        let why = match (&self.address, &address) {
+            (Some(old), Some(new)) => format!("its address has changed from {old} to {new}"),
+            (_, None) => "the configuration says that it is down".to_owned(),
+            (None, Some(new)) => format!("it is at {new} now"),
+        };
+        self.address = address;
+        let was_up = self.state == State::Up;
+        self.hang_up(cx);
+        if was_up {
+            self.fail_pending(cx, &why);
+        }
+        self.pause = Duration::ZERO;
+        if self.address.is_some() {
+            self.dial_now(cx);
+        } else {
+            let text = self.down_text();
+            self.fail_waiting(cx, &text);
+        }
+        Ok(())
+    }
+
+    pub(super) fn down_text(&self) -> String {
+        format!("node {} is down: the configuration says so", self.node)
+    }
+
+    /// Connects, unless that is done or under way.
+    pub(super) fn dial_now(&mut self, cx: &Context) {
+        let (State::Down, Some(address)) = (self.state, &self.address) else {
+            return;
+        };
+        self.generation = self.generation.wrapping_add(1);
+        match cx.socket_connect(address.host_port(), self.settings.heartbeat) {
+            Ok(socket) => {
+                self.state = State::Dialling;
+                self.socket = Some(socket);
+            }
+            Err(error) => self.not_reached(cx, &error.to_string()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn on_socket(&mut self, cx: &Context, message: &RawMessage<'_>) {
+        let socket = SocketId(message.session());
+        if self.socket != Some(socket) {
+            return;
+        }
+        if message.reason().0 == SOCKET_DATA {
+            return self.on_data(cx, message.bytes());
+        }
+        match message.socket_event() {
+            Some(SocketEvent::Open { .. }) => self.on_open(cx, socket),
+            Some(SocketEvent::Close { .. }) => {
+                self.on_end(cx, Cow::Borrowed("it has closed the connection"));
+            }
+            Some(SocketEvent::Error { text, .. }) => self.on_end(cx, text),
+            Some(SocketEvent::Warning { kib, .. }) => {
+                self.congested = kib > 0;
+                self.flush(cx);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_open(&mut self, cx: &Context, socket: SocketId) {
+        let (State::Dialling, Some(address)) = (self.state, &self.address) else {
+            return;
+        };
+        // Both hold, or the connection is about to end.
+        let _ = cx.socket_set(socket, SOCKET_OPTION_NODELAY, 1);
+        let silence = u64::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u64::MAX);
+        let _ = cx.socket_set(socket, SOCKET_OPTION_DEAD_AFTER, silence);
+        let transport = match address.scheme() {
+            Scheme::Tls => Transport::client(cx, address.host()),
+            Scheme::Plain | Scheme::Skynet => Ok(Transport::Plain),
+        };
+        let transport = match transport {
+            Ok(transport) => transport,
+            Err(text) => return self.on_end(cx, Cow::Owned(text)),
+        };
+        let now = cx.now();
+        self.state = State::Greeting;
+        Timer::Greeting(self.generation).set(cx, GREETING.max(self.settings.heartbeat));
+        let mut connection = Box::new(Connection {
+            socket,
+            transport,
+            framer: Framer::new(),
+            answers: Reassembler::new(Limits {
+                message: self.settings.max_message,
+                open: self.settings.max_calls,
+                bytes: self.settings.reassembly,
+            }),
+            expected: Expected::Transport,
+            heard: now,
+            beaten: now,
+            since: now,
+        });
+        connection.transport.begin(cx, socket);
+        let greeted = self.greet(cx, &mut connection);
+        self.connection = Some(connection);
+        if let Err(text) = greeted {
+            self.on_end(cx, Cow::Owned(text));
+        }
+    }
+
+    /// Says hello as soon as the transport lets it.
+    fn greet(&mut self, cx: &Context, connection: &mut Connection) -> Result<(), String> {
+        if !connection.transport.is_ready() {
+            return Ok(());
+        }
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).map_err(|error| format!("no random numbers: {error}"))?;
+        let hello = ClientHello {
+            nonce,
+            heartbeat_ms: u32::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u32::MAX),
+            flags: 0,
+        };
+        connection.expected = Expected::Hello(hello);
+        probe(cx, connection, &hello.write())
+    }
+
+    fn on_data(&mut self, cx: &Context, chunk: &[u8]) {
+        // Taken out while it is read.
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        let read = if self.state == State::Up {
+            self.read(cx, &mut connection, chunk)
+        } else {
+            self.read_greeting(cx, &mut connection, chunk)
+        };
+        connection.heard = cx.now();
+        let socket = connection.socket;
+        self.connection = Some(connection);
+        if let Err(text) = read {
+            let _ = cx.socket_shutdown(socket, SOCKET_ABORT);
+            self.on_end(cx, Cow::Owned(text));
+        }
+    }
+
+    fn read(
+        &mut self,
+        cx: &Context,
+        connection: &mut Connection,
+        chunk: &[u8],
+    ) -> Result<(), String> {
+        let Connection {
+            socket,
+            transport,
+            framer,
+            answers,
+            ..
+        } = connection;
+        let plain = transport.read(cx, *socket, chunk)?;
+        self.read_answers(cx, framer, answers, plain)
+    }
+
+    /// Reads what the other end says of itself.
+    fn read_greeting(
+        &mut self,
+        cx: &Context,
+        connection: &mut Connection,
+        chunk: &[u8],
+    ) -> Result<(), String> {
+        // Copied, because it may be answered while it is read. It is short, once for each connection.
+        let plain = connection.transport.read(cx, connection.socket, chunk)?;
+        let plain = plain.to_vec();
+        let mut plain = &plain[..];
+        if matches!(connection.expected, Expected::Transport) {
+            return self.greet(cx, connection);
+        }
+        let is_unmodified = self
+            .address
+            .as_ref()
+            .is_some_and(|address| address.scheme() == Scheme::Skynet);
+        let secret = self.settings.secret.as_ref().filter(|_| !is_unmodified);
+        let binding = connection.transport.binding();
+        let is_ours = loop {
+            let frame = connection.framer.next(&mut plain);
+            let Some(frame) = frame.map_err(|error| error.to_string())? else {
+                return Ok(());
+            };
+            let answer = Response::parse(frame).map_err(|error| error.to_string())?;
+            match judge(&connection.expected, &answer, secret, binding)? {
+                Verdict::Prove(proof) => {
+                    connection.expected = Expected::Proven;
+                    probe(cx, connection, &proof.write())?;
+                }
+                Verdict::Unmodified => break false,
+                Verdict::Ours => break true,
+            }
+        };
+        self.up(cx, connection, is_ours);
+        let Connection {
+            framer, answers, ..
+        } = connection;
+        self.read_answers(cx, framer, answers, plain)
+    }
+
+    fn up(&mut self, cx: &Context, connection: &mut Connection, is_ours: bool) {
+        let now = cx.now();
+        self.state = State::Up;
+        self.is_ours = is_ours;
+        self.congested = false;
+        self.counts.connects += 1;
+        (connection.since, connection.beaten) = (now, now);
+        log::info!(
+            "cluster node {} is connected{}",
+            self.node,
+            if is_ours { "" } else { ", an unmodified one" }
+        );
+        Timer::Beat(self.generation).set(cx, self.settings.heartbeat / BEATS);
+        self.send_waiting(cx);
+    }
+
+    /// The connection, or the attempt at one, is over.
+    pub(super) fn on_end(&mut self, cx: &Context, why: Cow<'_, str>) {
+        let was_up = self.state == State::Up;
+        let lived = self
+            .connection
+            .as_ref()
+            .map_or(Duration::ZERO, |connection| {
+                cx.now().saturating_sub(connection.since)
+            });
+        self.hang_up(cx);
+        if !was_up {
+            return self.not_reached(cx, &why);
+        }
+        // One that comes and goes is not dialled more and more often.
+        if lived >= self.settings.heartbeat {
+            self.pause = Duration::ZERO;
+        }
+        self.fail_pending(cx, &why);
+        self.dial_later(cx);
+    }
+
+    /// Nobody could be reached.
+    fn not_reached(&mut self, cx: &Context, why: &str) {
+        let address = self.address.as_ref().map_or("", Address::text);
+        let text = format!("node {} cannot be reached at {address}: {why}", self.node);
+        if self.waiting.is_empty() {
+            log::debug!("{text}");
+        } else {
+            self.complain(cx, || text.clone());
+        }
+        self.fail_waiting(cx, &text);
+        self.dial_later(cx);
+    }
+
+    /// Dials again after a pause.
+    fn dial_later(&mut self, cx: &Context) {
+        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LAST_PAUSE);
+        self.generation = self.generation.wrapping_add(1);
+        Timer::Dial(self.generation).set(cx, self.pause);
+    }
+
+    /// Closes the connection.
+    fn hang_up(&mut self, cx: &Context) {
+        if self.state == State::Up {
+            // What was accepted for it goes with it as far as the socket takes it.
+            while !self.congested && self.write_chunk(cx) {}
+        }
+        self.state = State::Down;
+        self.generation = self.generation.wrapping_add(1);
+        if let Some(mut connection) = self.connection.take() {
+            connection.transport.end(cx, connection.socket);
+        }
+        self.outbox = Outbox::default();
+        if let Some(socket) = self.socket.take()
+            && let Err(error) = cx.socket_close(socket, LINGER)
+        {
+            log::debug!("{error}");
+        }
+    }
+
+    /// All calls that wait for an answer have failed.
+    fn fail_pending(&mut self, cx: &Context, why: &str) {
+        let failed = self.pending.drain();
+        let text = format!("node {} is lost: {why}", self.node);
+        if failed.is_empty() {
+            log::info!("cluster {text}");
+        } else {
+            log::warn!("cluster {text}; {} calls have failed", failed.len());
+        }
+        for caller in failed {
+            self.fail(cx, caller.handle, caller.session, Reason::NODE_LOST, &text);
+        }
+    }
+
+    /// What waits for a connection has waited in vain.
+    fn fail_waiting(&mut self, cx: &Context, text: &str) {
+        self.waiting_bytes = 0;
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.refuse(cx, &waiting, Reason::NODE_LOST, text);
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, cx: &Context, timer: Timer) {
+        match timer {
+            Timer::Greeting(generation) => {
+                if generation == self.generation && self.state == State::Greeting {
+                    self.on_end(cx, Cow::Borrowed("it does not say what it is"));
+                }
+            }
+            Timer::Beat(generation) => {
+                if generation == self.generation && self.state == State::Up {
+                    self.beat(cx);
+                }
+            }
+            Timer::Dial(generation) => {
+                if generation == self.generation {
+                    self.dial_now(cx);
+                }
+            }
+            Timer::Limit => self.expire(cx),
+        }
+    }
+
+    /// Asks whether the other end lives, and looks whether it did.
+    fn beat(&mut self, cx: &Context) {
+        let now = cx.now();
+        let heartbeat = self.settings.heartbeat;
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        let beat = heartbeat / BEATS;
+        // This node was stopped, or very busy: what has come meanwhile may not have been read yet.
+        if now.saturating_sub(connection.beaten) > beat * 2 {
+            connection.heard = connection.heard.max(now.saturating_sub(heartbeat / 2));
+        }
+        connection.beaten = now;
+        let silence = now.saturating_sub(connection.heard);
+        if silence >= heartbeat {
+            let why = format!("it was silent for {} ms", silence.as_millis());
+            // Nothing that is left to write would be read.
+            self.congested = true;
+            return self.on_end(cx, Cow::Owned(why));
+        }
+        let answers = &mut connection.answers;
+        self.pending.forget_overdue(now, |session| {
+            answers.remove(session);
+        });
+        let question = Beat {
+            stamp: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.outbox.frames(|out| ask(out, &question.write()));
+        self.mark(cx);
+        Timer::Beat(self.generation).set(cx, beat.min(heartbeat.saturating_sub(silence)));
+    }
+
+    /// Something waits to be written: soon, together with what comes until then.
+    #[inline]
+    pub(super) fn mark(&mut self, cx: &Context) {
+        if self.outbox.is_batch() && !self.congested {
+            self.write_chunk(cx);
+        }
+        if !self.flushing {
+            // It goes to the end of the mailbox: what is there already is written together.
+            self.flushing = cx.wake(0);
+        }
+    }
+
+    /// Writes what there is, as far as the connection takes it and others have waited.
+    pub(super) fn flush(&mut self, cx: &Context) {
+        let mut written = 0;
+        while !self.congested && written < BURST {
+            let before = self.outbox.bytes();
+            if !self.write_chunk(cx) {
+                return;
+            }
+            written += before - self.outbox.bytes();
+        }
+        if !self.congested && !self.flushing {
+            self.flushing = cx.wake(0);
+        }
+    }
+
+    /// Writes the next bytes; false if there is nothing to write, or nowhere.
+    pub(super) fn write_chunk(&mut self, cx: &Context) -> bool {
+        let Some(connection) = &mut self.connection else {
+            return false;
+        };
+        if self.state != State::Up {
+            return false;
+        }
+        let Some(chunk) = self.outbox.next_chunk() else {
+            return false;
+        };
+        let written = connection.transport.write(cx, connection.socket, chunk);
+        if let Err(error) = written {
+            // Its end comes as an event of its own.
+            log::debug!("cluster node {}: {error}", self.node);
+            return false;
+        }
+        true
+    }
+}
+
+/// Asks the other end something about itself, right away.
+fn probe(cx: &Context, connection: &mut Connection, body: &[u8]) -> Result<(), String> {
+    let mut frame = Bytes::default();
+    ask(&mut frame, body);
+    connection.transport.write(cx, connection.socket, frame.0)
+}
+
+/// Writes a question about the other end itself.
+fn ask(out: &mut Bytes, body: &[u8]) {
+    let address = wire::Address::Handle(0);
+    if let Err(error) = wire::small_request(out, address, SESSION_PROBE, false, body) {
+        log::error!("a probe cannot be written: {error}");
+    }
+}

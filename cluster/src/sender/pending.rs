@@ -1,0 +1,161 @@
+//! Who waits for which answer.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use skynet_service::Handle;
+
+use crate::session::BySession;
+
+/// A call whose answer has not come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Caller {
+    pub(super) handle: Handle,
+    pub(super) session: i32,
+    /// When its node has told it that the time is up; 0 for never.
+    pub(super) deadline: u64,
+    /// It wants to know only that a message lies in a mailbox.
+    pub(super) is_ack: bool,
+}
+
+/// The calls whose answers have not come, by the session on the wire.
+#[derive(Debug)]
+pub(super) struct Pending {
+    calls: BySession<u32, Caller>,
+    /// How long those wait that do not say; zero for ever.
+    limit: Duration,
+    /// When they have waited long enough, in order.
+    limits: VecDeque<(Duration, u32)>,
+}
+
+impl Pending {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            calls: HashMap::default(),
+            limit,
+            limits: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, session: u32) -> bool {
+        self.calls.contains_key(&session)
+    }
+
+    /// Adds a call. Returns how long it is to the first limit if this is the one that sets it.
+    #[inline]
+    pub(super) fn insert(
+        &mut self,
+        session: u32,
+        caller: Caller,
+        now: Duration,
+    ) -> Option<Duration> {
+        self.calls.insert(session, caller);
+        if self.limit.is_zero() || caller.deadline != 0 {
+            return None;
+        }
+        self.limits.push_back((now + self.limit, session));
+        (self.limits.len() == 1).then_some(self.limit)
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, session: u32) -> Option<Caller> {
+        self.calls.remove(&session)
+    }
+
+    /// Takes those out that have waited long enough; returns them, and how long it is to the next limit.
+    pub(super) fn expire(&mut self, now: Duration) -> (Vec<(u32, Caller)>, Option<Duration>) {
+        let mut expired = Vec::new();
+        while let Some((limit, session)) = self.limits.front().copied() {
+            // Those that have their answer need no timer of their own.
+            if limit > now && self.calls.contains_key(&session) {
+                return (expired, Some(limit - now));
+            }
+            self.limits.pop_front();
+            if limit <= now
+                && let Some(caller) = self.calls.remove(&session)
+            {
+                expired.push((session, caller));
+            }
+        }
+        (expired, None)
+    }
+
+    /// Forgets those whose callers were told by their own node that the time is up.
+    pub(super) fn forget_overdue(&mut self, now: Duration, mut forgotten: impl FnMut(u32)) {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.calls.retain(|session, caller| {
+            let stays = caller.deadline == 0 || caller.deadline > now;
+            if !stays {
+                forgotten(*session);
+            }
+            stays
+        });
+    }
+
+    /// Takes all out, in the order of their sessions.
+    pub(super) fn drain(&mut self) -> Vec<Caller> {
+        self.limits.clear();
+        let mut calls: Vec<_> = self.calls.drain().collect();
+        calls.sort_unstable_by_key(|(session, _)| *session);
+        calls.into_iter().map(|(_, caller)| caller).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(session: i32, deadline: u64) -> Caller {
+        Caller {
+            handle: Handle(1),
+            session,
+            deadline,
+            is_ack: false,
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn those_without_a_deadline_expire_in_order() {
+        let mut pending = Pending::new(SECOND);
+        let now = Duration::from_secs(10);
+        assert_eq!(pending.insert(1, caller(11, 0), now), Some(SECOND));
+        assert_eq!(pending.insert(2, caller(12, 5), now), None);
+        assert_eq!(pending.insert(3, caller(13, 0), now + SECOND / 2), None);
+        assert_eq!(pending.insert(4, caller(14, 0), now + SECOND / 2), None);
+        pending.remove(3);
+        assert_eq!(pending.expire(now), (vec![], Some(SECOND)));
+        let first = (1, caller(11, 0));
+        assert_eq!(
+            pending.expire(now + SECOND),
+            (vec![first], Some(SECOND / 2))
+        );
+        let last = (4, caller(14, 0));
+        assert_eq!(pending.expire(now + 2 * SECOND), (vec![last], None));
+        assert_eq!(pending.len(), 1);
+    }
+
+    #[test]
+    fn those_whose_callers_have_given_up_are_forgotten() {
+        let mut pending = Pending::new(Duration::ZERO);
+        let now = Duration::from_nanos(10);
+        pending.insert(1, caller(1, 10), now);
+        pending.insert(2, caller(2, 11), now);
+        pending.insert(3, caller(3, 0), now);
+        let mut forgotten = Vec::new();
+        pending.forget_overdue(now, |session| forgotten.push(session));
+        assert_eq!(forgotten, [1]);
+        let left: Vec<_> = pending
+            .drain()
+            .iter()
+            .map(|caller| caller.session)
+            .collect();
+        assert_eq!(left, [2, 3]);
+    }
+}
