@@ -229,3 +229,6 @@ fn string<'a>(values: &mut Reader<'a>) -> Result<&'a [u8]> {
 fn handle_of(number: i64) -> Result<u32> {
     u32::try_from(number).map_err(|_| Error::msg(format_args!("{number} is no handle")))
 }
+
+#[cfg(test)]
+mod tests;

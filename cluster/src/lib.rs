@@ -24,6 +24,8 @@ mod session;
 mod settings;
 mod table;
 mod target;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod trace;
 mod transport;

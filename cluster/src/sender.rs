@@ -58,6 +58,8 @@ pub(crate) struct Sender {
     generation: u32,
     /// The pause before the next dial.
     pause: Duration,
+    /// The timer that ends it.
+    redial: Option<u64>,
     /// Whether the message that makes what waits be written is on its way.
     flushing: bool,
     counts: Counts,
@@ -102,6 +104,7 @@ impl RawService for Sender {
             last_session: 0,
             generation: 0,
             pause: Duration::ZERO,
+            redial: None,
             flushing: false,
             counts: Counts::default(),
             complained: None,
@@ -168,3 +171,6 @@ impl Sender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

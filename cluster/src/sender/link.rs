@@ -110,10 +110,14 @@ impl Sender {
 
     /// Connects, unless that is done or under way.
     pub(super) fn dial_now(&mut self, cx: &Context) {
-        let (State::Down, Some(address)) = (self.state, &self.address) else {
+        if self.state != State::Down {
+            return;
+        }
+        self.cancel_redial(cx);
+        self.generation = self.generation.wrapping_add(1);
+        let Some(address) = &self.address else {
             return;
         };
-        self.generation = self.generation.wrapping_add(1);
         match cx.socket_connect(address.host_port(), self.settings.heartbeat) {
             Ok(socket) => {
                 self.state = State::Dialling;
@@ -335,7 +339,14 @@ impl Sender {
     fn dial_later(&mut self, cx: &Context) {
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LAST_PAUSE);
         self.generation = self.generation.wrapping_add(1);
-        Timer::Dial(self.generation).set(cx, self.pause);
+        self.cancel_redial(cx);
+        self.redial = Timer::Dial(self.generation).set(cx, self.pause);
+    }
+
+    fn cancel_redial(&mut self, cx: &Context) {
+        if let Some(timer) = self.redial.take() {
+            cx.timer_cancel(timer);
+        }
     }
 
     /// Closes the connection.

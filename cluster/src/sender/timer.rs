@@ -38,11 +38,11 @@ impl Timer {
         }
     }
 
-    /// Has it fire once, after `delay`.
-    pub(super) fn set(self, cx: &Context, delay: Duration) {
-        if let Err(error) = cx.timer_set(delay, self.number()) {
-            log::error!("a timer of a cluster sender cannot be set: {error}");
-        }
+    /// Has it fire once, after `delay`. Returns what it can be cancelled by.
+    pub(super) fn set(self, cx: &Context, delay: Duration) -> Option<u64> {
+        cx.timer_set(delay, self.number())
+            .inspect_err(|error| log::error!("a timer of a cluster sender cannot be set: {error}"))
+            .ok()
     }
 }
 
