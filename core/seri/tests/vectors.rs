@@ -216,6 +216,12 @@ fn bad_bytes() {
             tag: 0x0d,
         },
     );
+    // As captured, without anything behind them.
+    for tag in [0x07, 0x0d, 0x1a, 0x2a] {
+        let bad = ReadError::BadTag { offset: 0, tag };
+        check(&format!("{tag:02x}"), bad);
+    }
+    check("fe 42", ReadError::BadLength { offset: 1 });
     check("24 61 62", truncated(1, 4, 2));
     check("06", truncated(1, 1, 0));
     check("06 0c 61", truncated(3, 1, 0));
