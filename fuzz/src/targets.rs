@@ -3,6 +3,10 @@
 mod abi;
 mod addresses;
 mod chat;
+mod cluster;
+mod cluster_client;
+mod cluster_hello;
+mod cluster_server;
 mod command;
 mod config;
 mod control;
@@ -45,6 +49,9 @@ pub const TARGETS: &[Target] = &[
     link::TARGET,
     master::TARGET,
     network_services::TARGET,
+    cluster_server::TARGET,
+    cluster_client::TARGET,
+    cluster_hello::TARGET,
 ];
 
 /// The target of this name.

@@ -125,7 +125,11 @@ fn check_loaded(main: &Path, loaded: &Loaded) {
     (config.harbor_secret, config.harbor_secret_file) = (None, None);
     (config.cluster.secret, config.cluster.secret_file) = (None, None);
     (config.cluster.file, config.cluster.nodes) = (None, None);
-    (config.cluster.tls_cert, config.cluster.tls_key, config.cluster.tls_ca) = (None, None, None);
+    (
+        config.cluster.tls_cert,
+        config.cluster.tls_key,
+        config.cluster.tls_ca,
+    ) = (None, None, None);
     config.write_back();
     let nothing = BTreeMap::new();
     let again = fuzz::config(main, &written(&config), &nothing, &BTreeMap::new());

@@ -1,0 +1,4 @@
+//! `cluster_hello` under libFuzzer.
+#![no_main]
+
+skynet_fuzz::libfuzzer!("cluster_hello");
