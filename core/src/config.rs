@@ -228,10 +228,11 @@ impl Config {
         }
         harbor::fill_in(&mut config);
         harbor::read_secret(&mut config, &contents.entries, sources)?;
-        cluster::check(&mut config.cluster, &contents.entries, sources)?;
+        let odd_nodes = cluster::check(&mut config.cluster, &contents.entries, sources)?;
         config.write_back();
         let mut warnings = typo::warnings(&contents.entries);
         warnings.extend(harbor::warnings(&config, &contents.entries));
+        warnings.extend(odd_nodes);
         warnings.extend(cluster::warnings(&config.cluster, &contents.entries));
         warnings.extend(silent_daemon(&config, &contents.entries));
         Ok(Loaded {

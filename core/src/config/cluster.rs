@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigError, Warning, warning};
-use super::file::{Entries, Sources, table};
+use super::file::{Entries, Entry, Sources, table};
 use super::keys;
 use super::secret::{self, Secret};
 use super::value::Value;
@@ -132,17 +132,23 @@ impl fmt::Display for Expose {
     }
 }
 
-/// Looks at the files that are named, and at the nodes; reads the secret.
+/// Looks at the files that are named, and at the nodes; reads the secret. Returns what is odd about the nodes.
 pub(super) fn check(
     cluster: &mut ClusterConfig,
     entries: &Entries,
     sources: Sources<'_>,
-) -> Result<(), ConfigError> {
-    match (entries.get(KEY).map(|entry| &entry.value), &cluster.file) {
-        (Some(Value::Table(nodes)), _) => check_nodes(nodes)?,
-        (_, Some(file)) => check_nodes(&read_nodes(file, entries, sources)?)?,
-        _ => {}
-    }
+) -> Result<Vec<Warning>, ConfigError> {
+    let odd = match (entries.get(KEY), &cluster.file) {
+        (
+            Some(Entry {
+                value: Value::Table(nodes),
+                ..
+            }),
+            _,
+        ) => check_nodes(nodes)?,
+        (Some(entry), Some(file)) => check_nodes(&read_nodes(file, entry, sources)?)?,
+        _ => Vec::new(),
+    };
     if let (Some(file), None) = (&cluster.secret_file, &cluster.secret) {
         cluster.secret = secret::read(file, SECRET_FILE, entries, sources)?;
     }
@@ -159,17 +165,11 @@ pub(super) fn check(
             entry.refuse(key, &why, "the name of a PEM file")
         })?;
     }
-    Ok(())
+    let odd = odd.into_iter();
+    Ok(odd.filter_map(|text| warning(entries, KEY, text)).collect())
 }
 
-fn read_nodes(
-    file: &Path,
-    entries: &Entries,
-    sources: Sources<'_>,
-) -> Result<Entries, ConfigError> {
-    let Some(entry) = entries.get(KEY) else {
-        return Ok(Entries::new());
-    };
+fn read_nodes(file: &Path, entry: &Entry, sources: Sources<'_>) -> Result<Entries, ConfigError> {
     let text = (sources.read)(file).map_err(|error| {
         let why = format!("which cannot be read ({error})");
         entry.refuse(
@@ -181,12 +181,22 @@ fn read_nodes(
     table(file, &text, KEY)
 }
 
-/// Names, addresses and options as the service that reads them wants them.
-fn check_nodes(nodes: &Entries) -> Result<(), ConfigError> {
+/// Names, addresses and options must be as the service that reads them wants them. Returns the options that it does not
+/// know.
+fn check_nodes(nodes: &Entries) -> Result<Vec<String>, ConfigError> {
+    let mut unknown = Vec::new();
     for (name, entry) in nodes {
         let (is_good, wanted) = match name.strip_prefix("__") {
-            Some("nowaiting") => (entry.value.boolean().is_some(), "true or false"),
-            Some(_) => (false, "no option but __nowaiting"),
+            Some("nowaiting") => (
+                matches!(entry.value, Value::Boolean(_)),
+                "true or false, without quotes",
+            ),
+            Some(_) => {
+                unknown.push(format!(
+                    "{name} is no option of {KEY}; there is __nowaiting"
+                ));
+                continue;
+            }
             None if !is_name(name) => (
                 false,
                 "a name of 1 to 255 bytes without white space and control characters",
@@ -206,7 +216,7 @@ fn check_nodes(nodes: &Entries) -> Result<(), ConfigError> {
             });
         }
     }
-    Ok(())
+    Ok(unknown)
 }
 
 fn is_name(name: &str) -> bool {
@@ -223,7 +233,7 @@ fn is_address(value: &Value) -> bool {
         .iter()
         .find_map(|kind| text.strip_prefix(kind))
         .unwrap_or(text);
-    parse_address(plain).is_ok_and(|found| found.host.is_some())
+    parse_address(plain).is_ok_and(|found| found.host.is_some() && found.port != 0)
 }
 
 /// Settings that contradict each other, or that nobody will look at.

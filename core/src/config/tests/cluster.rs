@@ -83,15 +83,11 @@ fn bad_nodes_are_told_with_file_and_line() {
             "wanted a name of 1 to 255 bytes without white space and control characters",
         ),
         (
-            "__nowaiting = \"now\"",
-            "cluster.__nowaiting is \"now\"",
-            "wanted true or false",
+            "__nowaiting = \"true\"",
+            "cluster.__nowaiting is \"true\"",
+            "wanted true or false, without quotes",
         ),
-        (
-            "__nowating = true",
-            "cluster.__nowating is true",
-            "wanted no option but __nowaiting",
-        ),
+        ("db = \"h:0\"", "cluster.db is \"h:0\"", ADDRESS),
     ] {
         check_refused(
             &format!("[cluster]\n\n{node}"),
@@ -176,9 +172,14 @@ fn files_of_certificates_can_be_read() {
 
 #[test]
 fn contradictions_are_warned_about() {
-    let folder = Folder::with(&[("nodes.toml", "")]);
+    let folder = Folder::with(&[("nodes.toml", ""), ("odd.toml", "__x = 1")]);
     let file = format!("cluster = {:?}\n", folder.0.join("nodes.toml"));
+    let odd = format!("cluster = {:?}\n", folder.0.join("odd.toml"));
     for (text, warning) in [
+        (
+            "[cluster]\n__nowating = true",
+            "__nowating is no option of cluster; there is __nowaiting",
+        ),
         (
             "cluster_watch = 1",
             "cluster_watch is not used: cluster is no file",
@@ -186,6 +187,7 @@ fn contradictions_are_warned_about() {
         ("cluster_watch = 0", ""),
         ("cluster_watch = 1\ncluster_discovery = \"etcd /game\"", ""),
         (&format!("cluster_watch = 1\n{file}"), ""),
+        (&odd, "__x is no option of cluster; there is __nowaiting"),
         (
             "cluster_export = \".a\"\ncluster_expose = \"all\"",
             "cluster_export is not used: cluster_expose is \"all\"",
