@@ -142,23 +142,49 @@ impl<S: Sink> Writer<S> {
             short[1..=bytes.len()].copy_from_slice(bytes);
             return self.put(&short[..=bytes.len()]);
         }
-        if let Ok(len) = u16::try_from(bytes.len()) {
-            let [low, high] = len.to_le_bytes();
-            self.put(&[tag(tag::LONG_STRING, tag::WORD), low, high])?;
-        } else {
-            let too_long = |_| WriteError::TooLong {
-                limit: self.limits.bytes(),
-            };
-            let len = u32::try_from(bytes.len()).map_err(too_long)?.to_le_bytes();
-            self.put(&[
-                tag(tag::LONG_STRING, tag::DWORD),
-                len[0],
-                len[1],
-                len[2],
-                len[3],
-            ])?;
-        }
+        self.put_long(bytes.len())?;
         self.put(bytes)
+    }
+
+    /// Writes a string that holds a message, which `write` writes; it must come to `len` bytes. So no copy of the message
+    /// is made first.
+    ///
+    /// ```
+    /// use skynet_seri::{PackArgs, Writer, pack, packed_len};
+    /// let values = ("SET", "answer", 42);
+    /// let mut writer = Writer::new();
+    /// writer.message(packed_len(&values)?, |inner| values.pack_args(inner))?;
+    /// assert_eq!(writer.finish()?, pack(&(&pack(&values)?[..],))?);
+    /// # Ok::<(), skynet_seri::WriteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Writer::nil`]; [`WriteError::Custom`] or [`WriteError::TooLong`] when it comes to another length; and those
+    /// of `write`.
+    pub fn message(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(&mut Writer<&mut S>) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        self.place(None)?;
+        if len < tag::SHORT_LIMIT {
+            self.put(&[tag(tag::SHORT_STRING, len as u8)])?;
+        } else {
+            self.put_long(len)?;
+        }
+        self.reserve(len)?;
+        let limits = self.limits.with_bytes(len);
+        let mut inner = Writer::with_limits(&mut self.sink, limits);
+        write(&mut inner)?;
+        let written = inner.written();
+        inner.finish()?;
+        if written != len {
+            return Err(WriteError::Custom(format!(
+                "a message in a string came to {written} bytes, {len} were said"
+            )));
+        }
+        self.written += len;
+        Ok(())
     }
 
     /// Opens a table whose first `array` values have the keys 1, 2, … without being told.
@@ -284,17 +310,37 @@ impl<S: Sink> Writer<S> {
         self.put(&bytes)
     }
 
+    /// The head of a string that is not short.
+    fn put_long(&mut self, len: usize) -> Result<(), WriteError> {
+        if let Ok(len) = u16::try_from(len) {
+            let [low, high] = len.to_le_bytes();
+            return self.put(&[tag(tag::LONG_STRING, tag::WORD), low, high]);
+        }
+        let too_long = |_| WriteError::TooLong {
+            limit: self.limits.bytes(),
+        };
+        let [a, b, c, d] = u32::try_from(len).map_err(too_long)?.to_le_bytes();
+        self.put(&[tag(tag::LONG_STRING, tag::DWORD), a, b, c, d])
+    }
+
     #[inline]
     fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        let written = self.written.saturating_add(bytes.len());
+        let written = self.reserve(bytes.len())?;
+        self.sink.write(bytes)?;
+        self.written = written;
+        Ok(())
+    }
+
+    /// The length with so many bytes more, if they are allowed.
+    #[inline]
+    fn reserve(&self, len: usize) -> Result<usize, WriteError> {
+        let written = self.written.saturating_add(len);
         if written > self.limits.bytes() {
             return Err(WriteError::TooLong {
                 limit: self.limits.bytes(),
             });
         }
-        self.sink.write(bytes)?;
-        self.written = written;
-        Ok(())
+        Ok(written)
     }
 }
 

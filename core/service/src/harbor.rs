@@ -1,7 +1,7 @@
 //! The harbor network that the node is in: its nodes and its global names.
 
 mod error;
-mod info;
+pub(crate) mod info;
 #[cfg(test)]
 mod tests;
 

@@ -69,6 +69,7 @@
 
 mod buffer;
 mod call;
+mod cluster;
 mod context;
 mod data_center;
 mod entry;
@@ -102,6 +103,10 @@ mod watch;
 
 pub use buffer::Buffer;
 pub use call::Call;
+pub use cluster::{
+    Cluster, ClusterError, ClusterExpose, ClusterNode, ClusterNodeState, ClusterPeer, ClusterPlace,
+    ClusterService, ListenOptions,
+};
 pub use context::{Answerable, Context, Outcome, PeerState, RedirectError, TaskHandle, This};
 pub use data_center::DataCenter;
 pub use error::{

@@ -166,6 +166,14 @@ impl Shared {
                     state.into_wakers().wake();
                 }
             }
+            Garbage::Place(ticket) => {
+                let next = tasks.gates.with_in(turn, |gates| {
+                    gates.if_used().and_then(|gates| gates.leave(ticket))
+                });
+                if let Some(next) = next {
+                    next.wake();
+                }
+            }
             Garbage::Watch(handle, ticket) => {
                 let (removed, last) = tasks
                     .watches

@@ -147,7 +147,7 @@ impl Context {
 
     /// Elsewhere than in its own turn the node refuses it.
     #[inline(always)]
-    fn request(&self, message: Outgoing<'_>, timeout: Option<Duration>) -> Call<'_> {
+    pub(crate) fn request(&self, message: Outgoing<'_>, timeout: Option<Duration>) -> Call<'_> {
         let callee = Peer::from(message.destination());
         let sent = outgoing::deliver(self.token(), message.call_flag());
         Call::open(self, sent, callee, timeout)

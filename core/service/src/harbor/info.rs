@@ -99,13 +99,13 @@ impl NodeKind {
 }
 
 /// A field of a table. What is missing is nil.
-fn field<'a, T: Unpack<'a>>(table: &TableRef<'a>, name: &str) -> Result<T, UnpackError> {
+pub(crate) fn field<'a, T: Unpack<'a>>(table: &TableRef<'a>, name: &str) -> Result<T, UnpackError> {
     let value = table.get(name).unwrap_or(ValueRef::Nil);
     T::unpack(value).map_err(|error| UnpackError::Custom(format!("{name}: {error}")))
 }
 
 /// A number that may be missing: 0. It is 64 bits, of which the first is not a sign.
-fn number(table: &TableRef<'_>, name: &str) -> Result<u64, UnpackError> {
+pub(crate) fn number(table: &TableRef<'_>, name: &str) -> Result<u64, UnpackError> {
     let number = field::<Option<i64>>(table, name)?;
     Ok(number.unwrap_or(0).cast_unsigned())
 }

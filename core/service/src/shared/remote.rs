@@ -11,6 +11,7 @@ pub(crate) enum Garbage {
     Timer(u64),
     Socket(i32),
     Watch(u32, u64),
+    Place(u64),
 }
 
 /// What was asked since the last time.

@@ -10,6 +10,7 @@ use std::task::Waker;
 
 use crate::Result;
 use crate::call::Sessions;
+use crate::cluster::gate::Gates;
 use crate::local::Local;
 use crate::shared::Lazy;
 use crate::socket::state::Sockets;
@@ -71,6 +72,7 @@ pub(crate) struct Tasks {
     pub(crate) timers: Local<Lazy<Timers>>,
     pub(crate) sockets: Local<Lazy<Sockets>>,
     pub(crate) watches: Local<Lazy<Watches>>,
+    pub(crate) gates: Local<Lazy<Gates>>,
 }
 
 impl Tasks {
@@ -82,6 +84,7 @@ impl Tasks {
             timers: Local::owned_by(owner, Lazy::default()),
             sockets: Local::owned_by(owner, Lazy::default()),
             watches: Local::owned_by(owner, Lazy::default()),
+            gates: Local::owned_by(owner, Lazy::default()),
         }
     }
 
@@ -107,5 +110,6 @@ impl Tasks {
         drop(self.timers.take());
         drop(self.sockets.take());
         drop(self.watches.take());
+        drop(self.gates.take());
     }
 }

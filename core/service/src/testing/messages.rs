@@ -25,6 +25,10 @@ pub struct Received {
     pub reason: Reason,
     /// Of a timer or the like.
     pub value: u64,
+    /// Its trace id; 0 for none.
+    pub trace: u64,
+    /// When the sender of a request stops waiting, in nanoseconds of the node's clock; 0 for never.
+    pub deadline: u64,
     /// The payload.
     pub payload: Vec<u8>,
 }
@@ -51,6 +55,8 @@ impl Received {
             flags: mail.head.flags,
             reason: Reason(mail.head.reason),
             value: mail.head.value,
+            trace: mail.head.trace,
+            deadline: mail.head.deadline,
             payload: mail.payload.to_vec(),
         }
     }
