@@ -58,6 +58,8 @@ pub(crate) struct Agent {
     outbox: Outbox<ResponseHead>,
     /// What was said of the next request.
     next: Next,
+    /// Since when, and of how many tags the log was told.
+    traced: (Duration, u32),
     /// Whether the message that makes what waits be written is on its way.
     flushing: bool,
     /// When the log was last told of something, and of how much it was not told since.
@@ -89,6 +91,7 @@ impl RawService for Agent {
             calls: BySession::default(),
             outbox: Outbox::default(),
             next: Next::default(),
+            traced: (Duration::ZERO, 0),
             flushing: false,
             complained: None,
             unsaid: 0,

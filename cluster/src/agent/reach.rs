@@ -13,6 +13,8 @@ pub(super) struct Reach {
     all: bool,
     /// Who has registered which name.
     names: HashMap<Box<[u8]>, u32>,
+    /// How many names each service has.
+    named: HashMap<u32, usize>,
     exported_names: HashSet<Box<[u8]>>,
     exported_handles: HashSet<u32>,
 }
@@ -63,10 +65,21 @@ impl Reach {
 
     /// A name belongs to this service now; `None`: to nobody.
     pub(super) fn name(&mut self, name: &[u8], handle: Option<u32>) {
-        match handle {
-            Some(handle) => self.names.insert(name.into(), handle),
+        let former = match handle {
+            Some(handle) => {
+                *self.named.entry(handle).or_default() += 1;
+                self.names.insert(name.into(), handle)
+            }
             None => self.names.remove(name),
         };
+        if let Some(former) = former
+            && let Some(count) = self.named.get_mut(&former)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.named.remove(&former);
+            }
+        }
     }
 
     pub(super) fn export_name(&mut self, name: &[u8], is_on: bool) {
@@ -127,8 +140,8 @@ impl Reach {
     }
 
     fn is_exposed(&self, handle: u32) -> bool {
-        // A handful of names: a query has given their handles away.
-        self.exported_handles.contains(&handle) || self.names.values().any(|named| *named == handle)
+        // A query gives away the handles of names.
+        self.named.contains_key(&handle) || self.exported_handles.contains(&handle)
     }
 }
 
@@ -159,7 +172,13 @@ mod tests {
         assert!(found(&reach, Address::Handle(17)));
         assert!(found(&reach, name(":00000011")));
         assert!(!found(&reach, name("@other")) && !found(&reach, Address::Handle(18)));
+        // A service that has moved to another name, and one whose name was given to another.
+        reach.name(b"new", Some(17));
         reach.name(b"db", None);
+        assert!(found(&reach, Address::Handle(17)));
+        reach.name(b"new", Some(18));
+        assert!(!found(&reach, Address::Handle(17)) && found(&reach, Address::Handle(18)));
+        reach.name(b"new", None);
         assert_eq!(reach.find(name("@db")), Err(Unreachable::Unknown(b"@db")));
         assert!(!found(&reach, Address::Handle(17)));
     }

@@ -95,14 +95,27 @@ impl Agent {
                 }
                 Err(wrong) => self.on_wrong(cx, session, &wrong, true),
             },
-            Request::Trace(tag) => {
-                log::info!("<TRACE {}> from {}", tag.escape_ascii(), self.from);
-                self.next.trace = trace::number_of(tag);
-            }
+            Request::Trace(tag) => self.on_trace(cx, tag),
             Request::Deadline(milliseconds) => {
                 let deadline = cx.now() + Duration::from_millis(milliseconds.into());
                 self.next.deadline = u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX);
             }
+        }
+    }
+
+    /// The next request has a tag. The log is told of so many in a second, and not of all that is in them.
+    fn on_trace(&mut self, cx: &Context, tag: &[u8]) {
+        const MOST: u32 = 256;
+        const LONGEST: usize = 256;
+        self.next.trace = trace::number_of(tag);
+        let now = cx.now();
+        if now >= self.traced.0 + Duration::from_secs(1) {
+            self.traced = (now, 0);
+        }
+        self.traced.1 += 1;
+        if self.traced.1 <= MOST {
+            let tag = tag.get(..LONGEST).unwrap_or(tag);
+            log::info!("<TRACE {}> from {}", tag.escape_ascii(), self.from);
         }
     }
 

@@ -124,7 +124,9 @@ impl Sender {
             deadline: message.deadline(),
             trace: message.trace(),
         };
-        self.admit(body.len())?;
+        if let Err(error) = self.admit(body.len()) {
+            return self.turn_away(cx, message.is_call(), error);
+        }
         if self.state == State::Up {
             if kind == Kind::Ack && !self.is_ours {
                 return Err(Error::unsupported(format_args!(
@@ -139,7 +141,7 @@ impl Sender {
                 let before = self.before(cx, &request);
                 self.outbox
                     .frames(|out| write_single(out, address, kind, session, &before, body));
-                self.handed_over(cx, message);
+                self.handed_over(cx, message, kind);
                 self.mark(cx);
                 return Ok(());
             }
@@ -181,6 +183,17 @@ impl Sender {
                 self.node
             )));
         }
+        Ok(())
+    }
+
+    /// Tells a caller why its request is not taken. Who does not wait for it may send many: the log is not told of each.
+    #[cold]
+    fn turn_away(&mut self, cx: &Context, is_call: bool, error: Error) -> Result<()> {
+        if is_call {
+            return Err(error);
+        }
+        self.counts.dropped += 1;
+        self.complain(cx, || format!("a message is lost: {error}"));
         Ok(())
     }
 
@@ -281,10 +294,9 @@ impl Sender {
 
     /// The message is on a live connection: who asked for no more than that is told.
     #[inline]
-    fn handed_over(&self, cx: &Context, message: &mut RawMessage<'_>) {
-        let is_push = message.bytes().get(1..5) == Some(b"push");
-        if is_push && message.is_call() {
-            // Cannot fail: it is owed, and empty.
+    fn handed_over(&self, cx: &Context, message: &mut RawMessage<'_>, kind: Kind) {
+        if kind == Kind::Push {
+            // Cannot fail: it is empty, and not answered yet.
             let _ = cx.reply(message, "");
         } else {
             message.set_answered();
