@@ -1,5 +1,9 @@
 //! Calls between named nodes, of any number and any network.
 //!
+//! # Module `clusterd`
+//! What a node knows of its cluster: where the others are, and who of its own services is known to them. It launches
+//! the other modules. `clusterd.rs` says what it is asked.
+//!
 //! # Module `clusterfile`
 //! Where the names of nodes come from when nothing else is configured: the file of the key `cluster`, or its table.
 //! Any other service can take its place (`cluster_discovery`); `file.rs` says what such a service is asked.
@@ -15,6 +19,7 @@
 
 mod agent;
 mod bytes;
+mod clusterd;
 mod config;
 mod file;
 mod outbox;
@@ -31,6 +36,7 @@ mod trace;
 mod transport;
 
 skynet_service::export! {
+    clusterd: clusterd::Clusterd,
     clusterfile: file::ClusterFile,
     raw clustersender: sender::Sender,
     raw clusteragent: agent::Agent,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use skynet_seri::{Table, Value};
 use skynet_service::{Error, Result};
 
-pub(crate) use address::{Address, Scheme};
+pub(crate) use address::{Address, Scheme, bind_address};
 
 /// The longest name of a node, in bytes.
 pub(crate) const LONGEST_NAME: usize = 255;
@@ -66,7 +66,6 @@ impl NodeTable {
     ///
     /// # Errors
     /// What is wrong.
-    #[cfg(test)]
     pub(crate) fn from_value(table: &Table) -> Result<Self> {
         let mut read = Self::default();
         let first = table.array.first().map(|_| &Value::Integer(1));

@@ -25,14 +25,10 @@ impl Address {
     /// # Errors
     /// What was found, and what was wanted.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let host_port = match text.split_once("://") {
-            None => text,
-            Some(("tls" | "skynet", rest)) => rest,
-            Some((other, _)) => {
-                return Err(Error::refused(format_args!(
-                    "address {text:?} begins with {other:?}, wanted tls:// or skynet:// or nothing"
-                )));
-            }
+        let Some((_, host_port)) = parts(text) else {
+            return Err(Error::refused(format_args!(
+                "address {text:?} begins with neither tls:// nor skynet:// nor a host"
+            )));
         };
         match split(host_port) {
             Some((_, port)) if port != 0 => Ok(Self(text.to_owned())),
@@ -49,17 +45,12 @@ impl Address {
 
     /// How to speak with it.
     pub(crate) fn scheme(&self) -> Scheme {
-        match self.0.split_once("://") {
-            None => Scheme::Plain,
-            Some(("tls", _)) => Scheme::Tls,
-            Some(_) => Scheme::Skynet,
-        }
+        parts(&self.0).map_or(Scheme::Plain, |(scheme, _)| scheme)
     }
 
     /// `host:port`, for the node's sockets.
     pub(crate) fn host_port(&self) -> &str {
-        let text = &self.0;
-        text.split_once("://").map_or(text, |(_, rest)| rest)
+        parts(&self.0).map_or(&self.0, |(_, host_port)| host_port)
     }
 
     /// The host alone, an IPv6 address without its brackets.
@@ -75,8 +66,24 @@ impl fmt::Display for Address {
     }
 }
 
+/// Where to listen: as [`Address::parse`], and the port may be 0.
+pub(crate) fn bind_address(text: &str) -> Option<(&str, Scheme)> {
+    let (scheme, host_port) = parts(text)?;
+    split(host_port).map(|_| (host_port, scheme))
+}
+
+/// What stands before `://`, and behind it.
+fn parts(text: &str) -> Option<(Scheme, &str)> {
+    match text.split_once("://") {
+        None => Some((Scheme::Plain, text)),
+        Some(("tls", rest)) => Some((Scheme::Tls, rest)),
+        Some(("skynet", rest)) => Some((Scheme::Skynet, rest)),
+        Some(_) => None,
+    }
+}
+
 /// Host and port of `host:port`; an address with colons of its own stands in brackets.
-pub(crate) fn split(text: &str) -> Option<(&str, u16)> {
+fn split(text: &str) -> Option<(&str, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let port = port.parse().ok().filter(|_| is_number)?;
@@ -108,6 +115,14 @@ mod tests {
             Scheme::Skynet,
             "[fe80::1%eth0]:9",
         );
+    }
+
+    #[test]
+    fn one_listens_on_any_port() {
+        assert_eq!(bind_address("h:0"), Some(("h:0", Scheme::Plain)));
+        assert_eq!(bind_address("tls://[::]:1"), Some(("[::]:1", Scheme::Tls)));
+        assert_eq!(bind_address("h"), None);
+        assert_eq!(bind_address("ftp://h:1"), None);
     }
 
     #[test]
