@@ -99,6 +99,10 @@ impl Agent {
             Request::Trace(_) | Request::Deadline(_) => (0, &[][..]),
         };
         match is_probe(body).then(|| Probe::parse(body)) {
+            // Once: whoever does not take the answers could have any number of them kept.
+            Some(Ok(Probe::Hello(_))) if self.handshake.is_some() => {
+                Err("it says hello again instead of proving who it is".to_owned())
+            }
             Some(Ok(Probe::Hello(hello))) => {
                 self.on_hello(cx, session, &hello);
                 Ok(false)

@@ -377,6 +377,10 @@ fn with_a_secret_nothing_goes_before_the_proof() {
     assert!(world.heard().is_empty());
 
     let mut world = open();
+    world.write(&[probe(&HELLO.write()), probe(&HELLO.write())].concat());
+    assert!(world.is_gone(), "any number of answers could be asked for");
+
+    let mut world = open();
     world.node.advance(Duration::from_millis(3001));
     assert!(world.is_gone());
 }

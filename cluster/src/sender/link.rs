@@ -221,7 +221,10 @@ impl Sender {
         let socket = connection.socket;
         self.connection = Some(connection);
         if let Err(text) = read {
-            let _ = cx.socket_shutdown(socket, SOCKET_ABORT);
+            // Before, the transport may have told it what is wrong.
+            if self.state == State::Up {
+                let _ = cx.socket_shutdown(socket, SOCKET_ABORT);
+            }
             self.on_end(cx, Cow::Owned(text));
         }
     }
@@ -394,7 +397,7 @@ impl Sender {
         match timer {
             Timer::Greeting(generation) => {
                 if generation == self.generation && self.state == State::Greeting {
-                    self.on_end(cx, Cow::Borrowed("it does not say what it is"));
+                    self.on_end(cx, Cow::Borrowed(self.silence_text()));
                 }
             }
             Timer::Beat(generation) => {
@@ -408,6 +411,17 @@ impl Sender {
                 }
             }
             Timer::Limit => self.expire(cx),
+        }
+    }
+
+    /// Why somebody may not have said what it is.
+    fn silence_text(&self) -> &'static str {
+        match self.connection.as_deref() {
+            Some(Connection {
+                expected: Expected::Transport,
+                ..
+            }) => "it does not answer in TLS: perhaps it listens without",
+            _ => "it does not say what it is",
         }
     }
 

@@ -24,9 +24,14 @@ pub(super) struct Pending {
     calls: BySession<u32, Caller>,
     /// How long those wait that do not say; zero for ever.
     limit: Duration,
-    /// When they have waited long enough, in order.
+    /// When they have waited long enough, in order; with some that have their answer.
     limits: VecDeque<(Duration, u32)>,
+    /// Somebody comes back when the first of them is due, or before.
+    is_timed: bool,
 }
+
+/// Limits of calls that have their answer are kept as long as there are no more than this many besides others.
+const ANSWERED: usize = 64;
 
 impl Pending {
     pub(super) fn new(limit: Duration) -> Self {
@@ -34,6 +39,7 @@ impl Pending {
             calls: HashMap::default(),
             limit,
             limits: VecDeque::new(),
+            is_timed: false,
         }
     }
 
@@ -46,7 +52,7 @@ impl Pending {
         self.calls.contains_key(&session)
     }
 
-    /// Adds a call. Returns how long it is to the first limit if this is the one that sets it.
+    /// Adds a call. Returns after how long to look at [limits](Self::expire) if nobody does yet.
     #[inline]
     pub(super) fn insert(
         &mut self,
@@ -58,8 +64,13 @@ impl Pending {
         if self.limit.is_zero() || caller.deadline != 0 {
             return None;
         }
+        if self.limits.len() >= 2 * self.calls.len() + ANSWERED {
+            let calls = &self.calls;
+            self.limits
+                .retain(|(_, session)| calls.contains_key(session));
+        }
         self.limits.push_back((now + self.limit, session));
-        (self.limits.len() == 1).then_some(self.limit)
+        (!std::mem::replace(&mut self.is_timed, true)).then_some(self.limit)
     }
 
     #[inline]
@@ -69,10 +80,12 @@ impl Pending {
 
     /// Takes those out that have waited long enough; returns them, and how long it is to the next limit.
     pub(super) fn expire(&mut self, now: Duration) -> (Vec<(u32, Caller)>, Option<Duration>) {
+        self.is_timed = false;
         let mut expired = Vec::new();
         while let Some((limit, session)) = self.limits.front().copied() {
             // Those that have their answer need no timer of their own.
             if limit > now && self.calls.contains_key(&session) {
+                self.is_timed = true;
                 return (expired, Some(limit - now));
             }
             self.limits.pop_front();
@@ -139,6 +152,40 @@ mod tests {
         let last = (4, caller(14, 0));
         assert_eq!(pending.expire(now + 2 * SECOND), (vec![last], None));
         assert_eq!(pending.len(), 1);
+    }
+
+    #[test]
+    fn lost_connections_leave_one_timer() {
+        let mut pending = Pending::new(SECOND);
+        let now = Duration::from_secs(10);
+        assert_eq!(pending.insert(1, caller(1, 0), now), Some(SECOND));
+        pending.drain();
+        assert_eq!(pending.insert(2, caller(2, 0), now + SECOND / 2), None);
+        assert_eq!(pending.expire(now + SECOND), (vec![], Some(SECOND / 2)));
+        assert_eq!(pending.insert(3, caller(3, 0), now + SECOND), None);
+        pending.drain();
+        assert_eq!(pending.expire(now + SECOND * 3 / 2), (vec![], None));
+        assert_eq!(
+            pending.insert(4, caller(4, 0), now + 2 * SECOND),
+            Some(SECOND)
+        );
+    }
+
+    #[test]
+    fn answered_calls_leave_nothing() {
+        let mut pending = Pending::new(SECOND);
+        pending.insert(1, caller(1, 0), SECOND);
+        for session in 2..10_000 {
+            pending.insert(session, caller(2, 0), SECOND);
+            pending.remove(session);
+        }
+        assert!(
+            pending.limits.len() <= ANSWERED + 2,
+            "{}",
+            pending.limits.len()
+        );
+        let first = (1, caller(1, 0));
+        assert_eq!(pending.expire(2 * SECOND), (vec![first], None));
     }
 
     #[test]

@@ -219,6 +219,11 @@ impl Sender {
 
     /// Writes a request, or has it wait for its turn.
     fn send(&mut self, cx: &Context, waiting: Waiting) {
+        let deadline = waiting.request.deadline;
+        if deadline != 0 && Duration::from_nanos(deadline) <= cx.now() {
+            // The caller's node has told it that the time is up.
+            return;
+        }
         if waiting.request.kind == Kind::Ack && !self.is_ours {
             let text = format!(
                 "node {} is an unmodified one, which acknowledges nothing",

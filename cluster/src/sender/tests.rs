@@ -1,5 +1,6 @@
 //! A sender on a fake node; the test is clusterd, the caller, and the other node byte by byte.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use skynet_cluster_wire::{self as wire, FLAG_PROOF, Handshake, Role, Secret, ServerHello};
@@ -109,6 +110,19 @@ impl World {
             .unwrap();
         self.node.run();
         pending
+    }
+
+    /// A push that has a deadline in so many milliseconds, and a trace.
+    fn relay(&mut self, body: &str, milliseconds: u64, trace: u64) {
+        let deadline = self.node.now() + Duration::from_millis(milliseconds);
+        let body = pack(&("push", "@svc", body)).unwrap();
+        let message = Outgoing::new(self.sender, KIND_LUA, body)
+            .trace(trace)
+            .deadline(u64::try_from(deadline.as_nanos()).unwrap());
+        let relay = self.node.launch_raw::<Relay>("").unwrap();
+        GIVEN.set(Some(message));
+        self.node.send(relay, KIND_TEXT, "").unwrap();
+        self.node.run();
     }
 
     fn answer(&mut self, pending: &Pending) -> Option<Result<Vec<u8>, (Reason, String)>> {
@@ -446,29 +460,31 @@ fn requests_that_make_no_sense_are_refused() {
 fn a_trace_and_a_deadline_go_before_their_request() {
     let mut world = World::ours();
     let number = crate::trace::number_of(b"(here)tag");
-    let now = world.node.now() + Duration::from_millis(1500);
-    let body = pack(&("push", "@svc", "x")).unwrap();
-    let message = Outgoing::new(world.sender, KIND_LUA, body)
-        .trace(number)
-        .deadline(u64::try_from(now.as_nanos()).unwrap());
-    let relay = world.node.launch_raw::<Relay>("").unwrap();
-    Relay::give(message);
-    world.node.send(relay, KIND_TEXT, "").unwrap();
+    world.relay("x", 1500, number);
     assert_eq!(
         world.read(),
         ["deadline 1500", "trace (here)tag", "small @svc 0 x"]
     );
 }
 
+#[test]
+fn what_is_overdue_when_the_connection_comes_is_not_sent() {
+    let mut world = World::new();
+    world.relay("late", 1000, 0);
+    world.relay("timely", 3000, 0);
+    world.node.advance(Duration::from_millis(1000));
+    world.hello(0, None);
+    assert_eq!(
+        world.read(),
+        ["probe", "deadline 2000", "small @svc 0 timely"]
+    );
+}
+
 /// Sends what a test gives it, with all its fields.
 struct Relay;
 
-static GIVEN: std::sync::Mutex<Option<Outgoing<'static>>> = std::sync::Mutex::new(None);
-
-impl Relay {
-    fn give(message: Outgoing<'static>) {
-        *GIVEN.lock().unwrap() = Some(message);
-    }
+thread_local! {
+    static GIVEN: RefCell<Option<Outgoing<'static>>> = const { RefCell::new(None) };
 }
 
 impl skynet_service::RawService for Relay {
@@ -481,7 +497,7 @@ impl skynet_service::RawService for Relay {
         cx: &skynet_service::Context,
         _message: &mut skynet_service::RawMessage<'_>,
     ) -> skynet_service::Result<()> {
-        let message = GIVEN.lock().unwrap().take().unwrap();
+        let message = GIVEN.take().unwrap();
         Ok(cx.send_message(message)?)
     }
 }
