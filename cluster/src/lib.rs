@@ -31,6 +31,8 @@ mod table;
 mod target;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod trace;
 mod transport;

@@ -51,7 +51,7 @@ impl Clusterd {
 /// A node without a sender.
 fn known(node: &Whereabouts) -> Table {
     let (address, state) = match node {
-        Whereabouts::At(address) => (Value::from(address.text()), "unused"),
+        Whereabouts::At(address) => (Value::from(address.text()), "idle"),
         Whereabouts::Down => (Value::from(false), "down"),
     };
     of_pairs([("address", address), ("state", Value::from(state))])
@@ -69,7 +69,7 @@ fn read(answer: &[u8]) -> Result<Table> {
 fn add(node: &mut Table, sender: Handle, said: Result<Table>) {
     let said = said.unwrap_or_else(|error| {
         of_pairs([
-            ("state", Value::from("silent")),
+            ("state", Value::from("unknown")),
             ("error", Value::from(error.to_string())),
         ])
     });

@@ -349,7 +349,7 @@ fn senders_say_how_their_nodes_are() {
     assert_eq!(get("db", "sender"), Some(Value::from(i64::from(sender.0))));
     assert_eq!(get("old", "state"), Some(Value::from("down")));
     assert_eq!(get("old", "address"), Some(Value::from(false)));
-    assert_eq!(get("new", "state"), Some(Value::from("unused")));
-    assert_eq!(get("mute", "state"), Some(Value::from("silent")));
+    assert_eq!(get("new", "state"), Some(Value::from("idle")));
+    assert_eq!(get("mute", "state"), Some(Value::from("unknown")));
     assert!(get("mute", "error").is_some());
 }

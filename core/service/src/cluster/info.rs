@@ -16,6 +16,8 @@ pub enum ClusterNodeState {
     Up,
     /// It is not connected, or configured as down.
     Down,
+    /// Requests wait for it, but nobody has said where it is; or its connection is too busy to say how it is.
+    Unknown,
 }
 
 /// What is known of another node; see [`Cluster::nodes`](crate::Cluster::nodes).
@@ -24,7 +26,7 @@ pub enum ClusterNodeState {
 pub struct ClusterNode {
     /// Its name.
     pub name: String,
-    /// Where it is, as it is configured. `None`: it is down.
+    /// Where it is, as it is configured. `None`: it is down, or nobody has said it.
     pub address: Option<String>,
     /// How the connection to it is.
     pub state: ClusterNodeState,
@@ -53,6 +55,7 @@ impl ClusterNodeState {
             "connecting" => Self::Connecting,
             "up" => Self::Up,
             "down" => Self::Down,
+            "unknown" => Self::Unknown,
             _ => return None,
         })
     }

@@ -314,6 +314,14 @@ fn nodes_are_read_out_of_a_table() {
          queued: 3, sent: 4, answered: 5, dropped: 6, connects: 7 }, ClusterNode { name: \"old\", address: None, \
          state: Idle, is_ours: false, pending: 0, waiting: 0, queued: 0, sent: 0, answered: 0, dropped: 0, connects: 0 }]"
     );
+    let unknown = check(pairs(&[(
+        "db",
+        pairs(&[("state", Value::string("unknown"))]),
+    )]));
+    assert!(
+        unknown.contains("address: None, state: Unknown"),
+        "{unknown}"
+    );
     let odd = check(pairs(&[("db", pairs(&[("state", Value::string("odd"))]))]));
     assert!(odd.contains("db: no node can be \"odd\""), "{odd}");
 }
