@@ -21,7 +21,7 @@ use skynet_service::{
     KIND_TIMER, KIND_WAKE, RawMessage, RawService, Result, ResultExt, log,
 };
 
-use crate::outbox::Outbox;
+use crate::line::Output;
 use crate::session::BySession;
 use crate::settings::Settings;
 use answers::ResponseHead;
@@ -51,17 +51,14 @@ pub(crate) struct Agent {
     is_ours: bool,
     /// How long it may be silent then.
     heartbeat: Duration,
-    /// The other end takes less than it asks for: it is not read until that is over.
-    congested: bool,
     /// The session on the wire of each call, by that in this node.
     calls: BySession<i32, u32>,
-    outbox: Outbox<ResponseHead>,
+    /// While it is congested the other end, which takes less than it asks for, is not read.
+    output: Output<ResponseHead>,
     /// What was said of the next request.
     next: Next,
     /// Since when, and of how many tags the log was told.
     traced: (Duration, u32),
-    /// Whether the message that makes what waits be written is on its way.
-    flushing: bool,
     /// When the log was last told of something, and of how much it was not told since.
     complained: Option<Duration>,
     unsaid: u64,
@@ -87,12 +84,10 @@ impl RawService for Agent {
             handshake: None,
             is_ours: false,
             heartbeat: Duration::ZERO,
-            congested: false,
             calls: BySession::default(),
-            outbox: Outbox::default(),
+            output: Output::new(),
             next: Next::default(),
             traced: (Duration::ZERO, 0),
-            flushing: false,
             complained: None,
             unsaid: 0,
         })
@@ -103,10 +98,7 @@ impl RawService for Agent {
         match message.kind() {
             KIND_SOCKET => self.on_socket(cx, message),
             KIND_RESPONSE | KIND_ERROR => self.on_answer(cx, message),
-            KIND_WAKE => {
-                self.flushing = false;
-                self.flush(cx);
-            }
+            KIND_WAKE => self.on_wake(cx),
             KIND_TIMER => self.on_timer(cx, Timer::from_number(message.value())),
             KIND_LUA if message.source() == self.clusterd => return self.on_command(cx, message),
             KIND_EXIT => cx.exit(),
@@ -122,7 +114,9 @@ impl RawService for Agent {
 
     fn on_stop(&mut self, cx: &Context) {
         // What was answered is not left behind.
-        while !self.congested && self.write_chunk(cx) {}
+        let connection = self.connection.as_deref_mut();
+        self.output
+            .drain(cx, connection.map(|connection| &mut connection.line));
     }
 }
 

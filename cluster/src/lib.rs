@@ -22,6 +22,7 @@ mod bytes;
 mod clusterd;
 mod config;
 mod file;
+mod line;
 mod outbox;
 mod proxy;
 mod sender;

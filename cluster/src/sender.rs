@@ -21,7 +21,7 @@ use skynet_service::{
     Outgoing, RawMessage, RawService, Reason, Result, ResultExt, log,
 };
 
-use crate::outbox::Outbox;
+use crate::line::Output;
 use crate::settings::Settings;
 use crate::table::Address;
 use head::RequestHead;
@@ -45,13 +45,11 @@ pub(crate) struct Sender {
     connection: Option<Box<Connection>>,
     /// The other end is one of our nodes.
     is_ours: bool,
-    /// The socket has more to write than is good.
-    congested: bool,
     /// Requests that wait for the connection, and their bytes.
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     pending: Pending,
-    outbox: Outbox<RequestHead>,
+    output: Output<RequestHead>,
     /// The last session that was used on the wire.
     last_session: u32,
     /// Counts connections, so that timers of former ones are known.
@@ -60,8 +58,6 @@ pub(crate) struct Sender {
     pause: Duration,
     /// The timer that ends it.
     redial: Option<u64>,
-    /// Whether the message that makes what waits be written is on its way.
-    flushing: bool,
     counts: Counts,
     /// When the log was last told of a loss.
     complained: Option<Duration>,
@@ -97,15 +93,13 @@ impl RawService for Sender {
             socket: None,
             connection: None,
             is_ours: false,
-            congested: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
-            outbox: Outbox::default(),
+            output: Output::new(),
             last_session: 0,
             generation: 0,
             pause: Duration::ZERO,
             redial: None,
-            flushing: false,
             counts: Counts::default(),
             complained: None,
         })
@@ -116,10 +110,7 @@ impl RawService for Sender {
         match message.kind() {
             KIND_SOCKET => self.on_socket(cx, message),
             KIND_LUA => return self.on_request(cx, message),
-            KIND_WAKE => {
-                self.flushing = false;
-                self.flush(cx);
-            }
+            KIND_WAKE => self.on_wake(cx),
             KIND_TIMER => self.on_timer(cx, Timer::from_number(message.value())),
             KIND_EXIT => cx.exit(),
             kind => {
@@ -133,7 +124,9 @@ impl RawService for Sender {
 
     fn on_stop(&mut self, cx: &Context) {
         // What was accepted as sent is not left behind.
-        while !self.outbox.is_empty() && self.write_chunk(cx) {}
+        let connection = self.connection.as_deref_mut();
+        self.output
+            .drain(cx, connection.map(|connection| &mut connection.line));
     }
 }
 

@@ -52,11 +52,13 @@ impl Agent {
         }
         let len = message.bytes().len();
         if len <= wire::RESPONSE_SINGLE_MAX {
-            self.outbox
+            self.output
+                .outbox
                 .frames(|out| written(wire::ok(out, session, message.bytes())));
         } else if u32::try_from(len).is_ok() {
             let body = Body::new(message.keep_buffer(), 0);
-            self.outbox
+            self.output
+                .outbox
                 .push(session.into(), ResponseHead { session }, body);
         } else {
             let text = format!("an answer of {len} bytes is too large for any node");
@@ -67,7 +69,8 @@ impl Agent {
 
     /// Answers that a request has done what it was to do.
     pub(super) fn succeed(&mut self, cx: &Context, session: u32, body: &[u8]) {
-        self.outbox
+        self.output
+            .outbox
             .frames(|out| written(wire::ok(out, session, body)));
         self.mark(cx);
     }
@@ -75,7 +78,7 @@ impl Agent {
     /// Answers with an error.
     pub(super) fn fail(&mut self, cx: &Context, session: u32, reason: Reason, text: &str) {
         let is_ours = self.is_ours;
-        self.outbox.frames(|out| {
+        self.output.outbox.frames(|out| {
             if is_ours {
                 wire::reason(out, session, reason.0, text.as_bytes());
             } else if text.is_empty() {

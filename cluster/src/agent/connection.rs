@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skynet_cluster_wire::{Framer, Limits, MAX_FRAME, Reassembler, Request};
 use skynet_seri::pack;
-use skynet_service::abi::{SOCKET_DATA, SOCKET_OPTION_DEAD_AFTER, SOCKET_OPTION_NODELAY};
+use skynet_service::abi::SOCKET_DATA;
 use skynet_service::socket::{SocketEvent, SocketId};
 use skynet_service::{Context, KIND_LUA, RawMessage, log};
 
@@ -12,6 +12,7 @@ use super::Agent;
 use super::greeting::Stage;
 use super::requests::Begun;
 use crate::bytes::Bytes;
+use crate::line::Line;
 use crate::transport::Transport;
 
 /// How long the other end may take to prove who it is.
@@ -20,10 +21,6 @@ const PROOF: Duration = Duration::from_secs(3);
 const UNPROVEN_FRAME: usize = 4096;
 /// Requests that come in parts at a time.
 const OPEN_REQUESTS: usize = 64;
-/// Bytes that are written before others have their turn.
-const BURST: usize = 256 << 10;
-/// How long what was written may take to leave when this end closes.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Requests that come in parts.
 pub(super) type Requests = Reassembler<Bytes, Begun>;
@@ -31,14 +28,8 @@ pub(super) type Requests = Reassembler<Bytes, Begun>;
 /// A connection of another node.
 #[derive(Debug)]
 pub(super) struct Connection {
-    socket: SocketId,
-    transport: Transport,
-    framer: Framer,
+    pub(super) line: Line,
     requests: Requests,
-    /// When something came last.
-    heard: Duration,
-    /// When that was last looked at.
-    watched: Duration,
 }
 
 /// What a timer is for.
@@ -85,28 +76,19 @@ impl Agent {
                 return cx.exit();
             }
         };
-        // Both hold, or the connection is about to end.
-        let _ = cx.socket_set(socket, SOCKET_OPTION_NODELAY, 1);
-        let silence = u64::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u64::MAX);
-        let _ = cx.socket_set(socket, SOCKET_OPTION_DEAD_AFTER, silence);
-        let now = cx.now();
         let mut connection = Connection {
-            socket,
-            transport,
-            framer: Framer::new(),
+            line: Line::new(cx, socket, transport, self.settings.heartbeat),
             requests: Reassembler::new(Limits {
                 message: self.settings.max_message,
                 open: OPEN_REQUESTS,
                 bytes: self.settings.reassembly,
             }),
-            heard: now,
-            watched: now,
         };
-        connection.framer.limit(UNPROVEN_FRAME);
+        connection.line.framer.limit(UNPROVEN_FRAME);
         if self.wants_proof || tls {
             Timer::Proof.set(cx, PROOF);
         }
-        self.after_transport(cx, &mut connection);
+        self.after_transport(cx, &mut connection.line);
         self.connection = Some(Box::new(connection));
         if let Err(error) = cx.socket_start(socket) {
             self.end(cx, &error.to_string());
@@ -114,15 +96,15 @@ impl Agent {
     }
 
     /// Goes on when the transport is ready.
-    fn after_transport(&mut self, cx: &Context, connection: &mut Connection) {
-        if self.stage != Stage::Transport || !connection.transport.is_ready() {
+    fn after_transport(&mut self, cx: &Context, line: &mut Line) {
+        if self.stage != Stage::Transport || !line.transport.is_ready() {
             return;
         }
-        self.binding = connection.transport.binding();
+        self.binding = line.transport.binding();
         if self.wants_proof {
             self.stage = Stage::Unproven;
         } else {
-            self.open(cx, &mut connection.framer);
+            self.open(cx, &mut line.framer);
         }
     }
 
@@ -151,9 +133,9 @@ impl Agent {
 
     /// Who takes no answers is asked for no more questions until that is over.
     fn on_warning(&mut self, cx: &Context, socket: SocketId, kib: u64) {
-        let was_congested = std::mem::replace(&mut self.congested, kib > 0);
-        if self.congested != was_congested {
-            let paused = if self.congested {
+        let was_congested = std::mem::replace(&mut self.output.congested, kib > 0);
+        if self.output.congested != was_congested {
+            let paused = if self.output.congested {
                 cx.socket_pause(socket)
             } else {
                 cx.socket_start(socket)
@@ -162,10 +144,10 @@ impl Agent {
                 log::debug!("{error}");
             }
         }
-        if let Some(connection) = &mut self.connection {
-            connection.heard = cx.now();
+        if let Some(connection) = self.connection.as_deref_mut() {
+            connection.line.heard = cx.now();
+            self.output.flush(cx, Some(&mut connection.line));
         }
-        self.flush(cx);
     }
 
     fn on_data(&mut self, cx: &Context, chunk: &[u8]) {
@@ -174,7 +156,7 @@ impl Agent {
             return;
         };
         let read = self.read(cx, &mut connection, chunk);
-        connection.heard = cx.now();
+        connection.line.heard = cx.now();
         self.connection = Some(connection);
         if let Err(text) = read {
             self.end(cx, &text);
@@ -190,15 +172,9 @@ impl Agent {
         if self.stage != Stage::Open {
             return self.read_unproven(cx, connection, chunk);
         }
-        let Connection {
-            socket,
-            transport,
-            framer,
-            requests,
-            ..
-        } = connection;
-        let plain = transport.read(cx, *socket, chunk)?;
-        self.read_requests(cx, framer, requests, plain)
+        let Connection { line, requests } = connection;
+        let plain = line.transport.read(cx, line.socket, chunk)?;
+        self.read_requests(cx, &mut line.framer, requests, plain)
     }
 
     #[inline]
@@ -230,16 +206,14 @@ impl Agent {
         chunk: &[u8],
     ) -> Result<(), String> {
         // Copied, because it is answered while it is read.
-        let plain = connection.transport.read(cx, connection.socket, chunk)?;
-        let plain = plain.to_vec();
+        let Connection { line, requests } = connection;
+        let plain = line.transport.read(cx, line.socket, chunk)?.to_vec();
         let mut plain = &plain[..];
-        self.after_transport(cx, connection);
+        self.after_transport(cx, line);
         if self.stage == Stage::Transport {
             return Ok(());
         }
-        let Connection {
-            framer, requests, ..
-        } = connection;
+        let framer = &mut line.framer;
         while self.stage == Stage::Unproven {
             let frame = framer.next(&mut plain).map_err(|error| error.to_string())?;
             let Some(frame) = frame else {
@@ -269,14 +243,9 @@ impl Agent {
             return;
         };
         let pause = heartbeat / 2;
-        // This node was stopped, or very busy: what has come meanwhile may not have been read yet.
-        if now.saturating_sub(connection.watched) > pause * 2 {
-            connection.heard = connection.heard.max(now.saturating_sub(pause));
-        }
-        connection.watched = now;
-        let silence = now.saturating_sub(connection.heard);
+        let silence = connection.line.silence(now, pause);
         // While it is not read, it is for TCP to notice.
-        if silence >= heartbeat && !self.congested {
+        if silence >= heartbeat && !self.output.congested {
             let text = format!("it was silent for {} ms", silence.as_millis());
             return self.end(cx, &text);
         }
@@ -289,67 +258,35 @@ impl Agent {
     /// The connection is over, and so is the agent. What was asked goes on, and is answered to nobody.
     pub(super) fn end(&mut self, cx: &Context, why: &str) {
         log::info!("cluster connection from {} ends: {why}", self.from);
-        while !self.congested && self.write_chunk(cx) {}
         if let Some(mut connection) = self.connection.take() {
-            connection.transport.end(cx, connection.socket);
-            let _ = cx.socket_close(connection.socket, LINGER);
+            self.output.drain(cx, Some(&mut connection.line));
+            connection.line.close(cx);
         }
         cx.exit();
     }
 
-    /// Something waits to be written: soon, together with what comes until then.
+    /// Something waits to be written.
     #[inline]
     pub(super) fn mark(&mut self, cx: &Context) {
-        if self.outbox.is_batch() && !self.congested {
-            self.write_chunk(cx);
-        }
-        if !self.flushing {
-            // It goes to the end of the mailbox: what is there already is written together.
-            self.flushing = cx.wake(0);
-        }
+        let connection = self.connection.as_deref_mut();
+        let line = connection.map(|connection| &mut connection.line);
+        self.output.mark(cx, line);
     }
 
-    /// Writes what there is, as far as the connection takes it and others have waited.
-    pub(super) fn flush(&mut self, cx: &Context) {
-        if self.outbox.bytes() > self.settings.queue_bytes {
+    /// The message that makes what waits be written is here.
+    pub(super) fn on_wake(&mut self, cx: &Context) {
+        let waits = self.output.outbox.bytes();
+        if waits > self.settings.queue_bytes {
             let text = format!(
-                "it asks and does not take the answers: {} bytes wait, cluster_queue_bytes is {}",
-                self.outbox.bytes(),
+                "it asks and does not take the answers: {waits} bytes wait, cluster_queue_bytes is {}",
                 self.settings.queue_bytes
             );
-            self.congested = true;
+            // What is left to write would wait, too.
+            self.output.congested = true;
             return self.end(cx, &text);
         }
-        let mut written = 0;
-        while !self.congested && written < BURST {
-            let before = self.outbox.bytes();
-            if !self.write_chunk(cx) {
-                return;
-            }
-            written += before - self.outbox.bytes();
-        }
-        if !self.congested && !self.flushing {
-            self.flushing = cx.wake(0);
-        }
-    }
-
-    /// Writes the next bytes; false if there is nothing to write, or nowhere.
-    pub(super) fn write_chunk(&mut self, cx: &Context) -> bool {
-        let Some(connection) = &mut self.connection else {
-            return false;
-        };
-        if !connection.transport.is_ready() {
-            return false;
-        }
-        let Some(chunk) = self.outbox.next_chunk() else {
-            return false;
-        };
-        let written = connection.transport.write(cx, connection.socket, chunk);
-        if let Err(error) = written {
-            // Its end comes as an event of its own.
-            log::debug!("cluster connection from {}: {error}", self.from);
-            return false;
-        }
-        true
+        let connection = self.connection.as_deref_mut();
+        let line = connection.map(|connection| &mut connection.line);
+        self.output.on_wake(cx, line);
     }
 }

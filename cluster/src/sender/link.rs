@@ -4,12 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use skynet_cluster_wire::{
-    self as wire, Beat, ClientHello, Framer, Limits, Reassembler, Response, SESSION_PROBE,
+    self as wire, Beat, ClientHello, Limits, Reassembler, Response, SESSION_PROBE,
 };
 use skynet_seri::{Reader, ValueRef};
-use skynet_service::abi::{
-    SOCKET_ABORT, SOCKET_DATA, SOCKET_OPTION_DEAD_AFTER, SOCKET_OPTION_NODELAY,
-};
+use skynet_service::abi::{SOCKET_ABORT, SOCKET_DATA};
 use skynet_service::socket::{SocketEvent, SocketId};
 use skynet_service::{Context, Error, RawMessage, Reason, Result, log};
 
@@ -17,7 +15,7 @@ use super::Sender;
 use super::greeting::{Expected, Verdict, judge};
 use super::timer::Timer;
 use crate::bytes::Bytes;
-use crate::outbox::Outbox;
+use crate::line::Line;
 use crate::table::{Address, Scheme};
 use crate::transport::Transport;
 
@@ -28,10 +26,6 @@ const GREETING: Duration = Duration::from_secs(3);
 /// Pauses between two dials that nobody waits for.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// How long what was written may take to leave when this end closes.
-const LINGER: Duration = Duration::from_secs(1);
-/// Bytes that are written before others have their turn.
-const BURST: usize = 256 << 10;
 
 /// How far the connection is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,17 +40,11 @@ pub(super) enum State {
 /// A connection that is made.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) socket: SocketId,
-    pub(super) transport: Transport,
-    pub(super) framer: Framer,
+    pub(super) line: Line,
     /// Answers that come in parts.
     pub(super) answers: Reassembler<Bytes, ()>,
     /// What the other end is to say of itself; nothing more when it is up.
     expected: Expected,
-    /// When something came last.
-    heard: Duration,
-    /// When that was last looked at.
-    beaten: Duration,
     /// When it was up.
     since: Duration,
 }
@@ -143,7 +131,7 @@ impl Sender {
             }
             Some(SocketEvent::Error { text, .. }) => self.on_end(cx, text),
             Some(SocketEvent::Warning { kib, .. }) => {
-                self.congested = kib > 0;
+                self.output.congested = kib > 0;
                 self.flush(cx);
             }
             _ => {}
@@ -154,10 +142,6 @@ impl Sender {
         let (State::Dialling, Some(address)) = (self.state, &self.address) else {
             return;
         };
-        // Both hold, or the connection is about to end.
-        let _ = cx.socket_set(socket, SOCKET_OPTION_NODELAY, 1);
-        let silence = u64::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u64::MAX);
-        let _ = cx.socket_set(socket, SOCKET_OPTION_DEAD_AFTER, silence);
         let transport = match address.scheme() {
             Scheme::Tls => Transport::client(cx, address.host()),
             Scheme::Plain | Scheme::Skynet => Ok(Transport::Plain),
@@ -166,24 +150,18 @@ impl Sender {
             Ok(transport) => transport,
             Err(text) => return self.on_end(cx, Cow::Owned(text)),
         };
-        let now = cx.now();
         self.state = State::Greeting;
         Timer::Greeting(self.generation).set(cx, GREETING.max(self.settings.heartbeat));
         let mut connection = Box::new(Connection {
-            socket,
-            transport,
-            framer: Framer::new(),
+            line: Line::new(cx, socket, transport, self.settings.heartbeat),
             answers: Reassembler::new(Limits {
                 message: self.settings.max_message,
                 open: self.settings.max_calls,
                 bytes: self.settings.reassembly,
             }),
             expected: Expected::Transport,
-            heard: now,
-            beaten: now,
-            since: now,
+            since: cx.now(),
         });
-        connection.transport.begin(cx, socket);
         let greeted = self.greet(cx, &mut connection);
         self.connection = Some(connection);
         if let Err(text) = greeted {
@@ -193,7 +171,7 @@ impl Sender {
 
     /// Says hello as soon as the transport lets it.
     fn greet(&mut self, cx: &Context, connection: &mut Connection) -> Result<(), String> {
-        if !connection.transport.is_ready() {
+        if !connection.line.transport.is_ready() {
             return Ok(());
         }
         let mut nonce = [0; 16];
@@ -217,8 +195,8 @@ impl Sender {
         } else {
             self.read_greeting(cx, &mut connection, chunk)
         };
-        connection.heard = cx.now();
-        let socket = connection.socket;
+        connection.line.heard = cx.now();
+        let socket = connection.line.socket;
         self.connection = Some(connection);
         if let Err(text) = read {
             // Before, the transport may have told it what is wrong.
@@ -235,15 +213,9 @@ impl Sender {
         connection: &mut Connection,
         chunk: &[u8],
     ) -> Result<(), String> {
-        let Connection {
-            socket,
-            transport,
-            framer,
-            answers,
-            ..
-        } = connection;
-        let plain = transport.read(cx, *socket, chunk)?;
-        self.read_answers(cx, framer, answers, plain)
+        let Connection { line, answers, .. } = connection;
+        let plain = line.transport.read(cx, line.socket, chunk)?;
+        self.read_answers(cx, &mut line.framer, answers, plain)
     }
 
     /// Reads what the other end says of itself.
@@ -254,8 +226,8 @@ impl Sender {
         chunk: &[u8],
     ) -> Result<(), String> {
         // Copied, because it may be answered while it is read. It is short, once for each connection.
-        let plain = connection.transport.read(cx, connection.socket, chunk)?;
-        let plain = plain.to_vec();
+        let line = &mut connection.line;
+        let plain = line.transport.read(cx, line.socket, chunk)?.to_vec();
         let mut plain = &plain[..];
         if matches!(connection.expected, Expected::Transport) {
             return self.greet(cx, connection);
@@ -265,9 +237,9 @@ impl Sender {
             .as_ref()
             .is_some_and(|address| address.scheme() == Scheme::Skynet);
         let secret = self.settings.secret.as_ref().filter(|_| !is_unmodified);
-        let binding = connection.transport.binding();
+        let binding = line.transport.binding();
         let is_ours = loop {
-            let frame = connection.framer.next(&mut plain);
+            let frame = connection.line.framer.next(&mut plain);
             let Some(frame) = frame.map_err(|error| error.to_string())? else {
                 return Ok(());
             };
@@ -282,19 +254,15 @@ impl Sender {
             }
         };
         self.up(cx, connection, is_ours);
-        let Connection {
-            framer, answers, ..
-        } = connection;
-        self.read_answers(cx, framer, answers, plain)
+        let Connection { line, answers, .. } = connection;
+        self.read_answers(cx, &mut line.framer, answers, plain)
     }
 
     fn up(&mut self, cx: &Context, connection: &mut Connection, is_ours: bool) {
-        let now = cx.now();
         self.state = State::Up;
         self.is_ours = is_ours;
-        self.congested = false;
         self.counts.connects += 1;
-        (connection.since, connection.beaten) = (now, now);
+        connection.since = cx.now();
         log::info!(
             "cluster node {} is connected{}",
             self.node,
@@ -352,23 +320,19 @@ impl Sender {
         }
     }
 
-    /// Closes the connection.
+    /// Closes the connection, or gives the attempt at one up.
     fn hang_up(&mut self, cx: &Context) {
-        if self.state == State::Up {
-            // What was accepted for it goes with it as far as the socket takes it.
-            while !self.congested && self.write_chunk(cx) {}
-        }
         self.state = State::Down;
         self.generation = self.generation.wrapping_add(1);
+        let socket = self.socket.take();
         if let Some(mut connection) = self.connection.take() {
-            connection.transport.end(cx, connection.socket);
+            // What was accepted for it goes with it as far as the socket takes it.
+            self.output.drain(cx, Some(&mut connection.line));
+            connection.line.close(cx);
+        } else if let Some(socket) = socket {
+            let _ = cx.socket_close(socket, Duration::ZERO);
         }
-        self.outbox = Outbox::default();
-        if let Some(socket) = self.socket.take()
-            && let Err(error) = cx.socket_close(socket, LINGER)
-        {
-            log::debug!("{error}");
-        }
+        self.output.clear();
     }
 
     /// All calls that wait for an answer have failed.
@@ -433,16 +397,11 @@ impl Sender {
             return;
         };
         let beat = heartbeat / BEATS;
-        // This node was stopped, or very busy: what has come meanwhile may not have been read yet.
-        if now.saturating_sub(connection.beaten) > beat * 2 {
-            connection.heard = connection.heard.max(now.saturating_sub(heartbeat / 2));
-        }
-        connection.beaten = now;
-        let silence = now.saturating_sub(connection.heard);
+        let silence = connection.line.silence(now, beat);
         if silence >= heartbeat {
             let why = format!("it was silent for {} ms", silence.as_millis());
             // Nothing that is left to write would be read.
-            self.congested = true;
+            self.output.congested = true;
             return self.on_end(cx, Cow::Owned(why));
         }
         let answers = &mut connection.answers;
@@ -452,56 +411,31 @@ impl Sender {
         let question = Beat {
             stamp: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
         };
-        self.outbox.frames(|out| ask(out, &question.write()));
+        self.output.outbox.frames(|out| ask(out, &question.write()));
         self.mark(cx);
         Timer::Beat(self.generation).set(cx, beat.min(heartbeat.saturating_sub(silence)));
     }
 
-    /// Something waits to be written: soon, together with what comes until then.
+    /// Something waits to be written.
     #[inline]
     pub(super) fn mark(&mut self, cx: &Context) {
-        if self.outbox.is_batch() && !self.congested {
-            self.write_chunk(cx);
-        }
-        if !self.flushing {
-            // It goes to the end of the mailbox: what is there already is written together.
-            self.flushing = cx.wake(0);
-        }
+        let connection = self.connection.as_deref_mut();
+        let line = connection.map(|connection| &mut connection.line);
+        self.output.mark(cx, line);
     }
 
-    /// Writes what there is, as far as the connection takes it and others have waited.
-    pub(super) fn flush(&mut self, cx: &Context) {
-        let mut written = 0;
-        while !self.congested && written < BURST {
-            let before = self.outbox.bytes();
-            if !self.write_chunk(cx) {
-                return;
-            }
-            written += before - self.outbox.bytes();
-        }
-        if !self.congested && !self.flushing {
-            self.flushing = cx.wake(0);
-        }
+    /// The connection may take more.
+    fn flush(&mut self, cx: &Context) {
+        let connection = self.connection.as_deref_mut();
+        let line = connection.map(|connection| &mut connection.line);
+        self.output.flush(cx, line);
     }
 
-    /// Writes the next bytes; false if there is nothing to write, or nowhere.
-    pub(super) fn write_chunk(&mut self, cx: &Context) -> bool {
-        let Some(connection) = &mut self.connection else {
-            return false;
-        };
-        if self.state != State::Up {
-            return false;
-        }
-        let Some(chunk) = self.outbox.next_chunk() else {
-            return false;
-        };
-        let written = connection.transport.write(cx, connection.socket, chunk);
-        if let Err(error) = written {
-            // Its end comes as an event of its own.
-            log::debug!("cluster node {}: {error}", self.node);
-            return false;
-        }
-        true
+    /// The message that makes what waits be written is here.
+    pub(super) fn on_wake(&mut self, cx: &Context) {
+        let connection = self.connection.as_deref_mut();
+        let line = connection.map(|connection| &mut connection.line);
+        self.output.on_wake(cx, line);
     }
 }
 
@@ -509,7 +443,8 @@ impl Sender {
 fn probe(cx: &Context, connection: &mut Connection, body: &[u8]) -> Result<(), String> {
     let mut frame = Bytes::default();
     ask(&mut frame, body);
-    connection.transport.write(cx, connection.socket, frame.0)
+    let line = &mut connection.line;
+    line.transport.write(cx, line.socket, frame.0)
 }
 
 /// Writes a question about the other end itself.

@@ -135,11 +135,13 @@ impl Sender {
                 )));
             }
             if body.len() <= wire::REQUEST_SINGLE_MAX
-                && (self.outbox.is_empty() || !self.outbox.holds(lane(request.source, address)))
+                && (self.output.outbox.is_empty()
+                    || !self.output.outbox.holds(lane(request.source, address)))
             {
                 let session = self.register(cx, &request, false);
                 let before = self.before(cx, &request);
-                self.outbox
+                self.output
+                    .outbox
                     .frames(|out| write_single(out, address, kind, session, &before, body));
                 self.handed_over(cx, message, kind);
                 self.mark(cx);
@@ -169,7 +171,7 @@ impl Sender {
 
     /// Whether one more request of so many bytes may come.
     fn admit(&self, len: usize) -> Result<()> {
-        let queued = self.outbox.bytes() + self.waiting_bytes;
+        let queued = self.output.outbox.bytes() + self.waiting_bytes;
         if queued > 0 && queued + len > self.settings.queue_bytes {
             return Err(Error::refused(format_args!(
                 "too much waits for node {}: {queued} bytes, cluster_queue_bytes is {}",
@@ -245,7 +247,7 @@ impl Sender {
             target,
         };
         let lane = lane(request.source, head.target.address());
-        self.outbox.push(lane, head, body);
+        self.output.outbox.push(lane, head, body);
         if request.kind == Kind::Push && request.is_call {
             self.answer(cx, request.source, request.session, Buffer::new());
         }

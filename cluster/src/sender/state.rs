@@ -31,7 +31,7 @@ impl Sender {
             ("waiting", count(self.waiting.len() as u64)),
             (
                 "queued",
-                count((self.waiting_bytes + self.outbox.bytes()) as u64),
+                count((self.waiting_bytes + self.output.outbox.bytes()) as u64),
             ),
             ("sent", count(self.counts.sent)),
             ("answered", count(self.counts.answered)),
