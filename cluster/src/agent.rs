@@ -10,6 +10,7 @@ mod connection;
 mod greeting;
 mod reach;
 mod requests;
+mod timer;
 
 use std::time::Duration;
 
@@ -25,10 +26,11 @@ use crate::line::Output;
 use crate::session::BySession;
 use crate::settings::Settings;
 use answers::ResponseHead;
-use connection::{Connection, Timer};
+use connection::Connection;
 use greeting::Stage;
 use reach::Reach;
 use requests::Next;
+use timer::Timer;
 
 /// One connection of another node.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use skynet_service::{Context, KIND_LUA, RawMessage, log};
 
 use super::Agent;
 use super::greeting::Stage;
-use super::requests::Begun;
-use crate::bytes::Bytes;
+use super::requests::Requests;
+use super::timer::Timer;
 use crate::line::Line;
 use crate::transport::Transport;
 
@@ -22,39 +22,11 @@ const UNPROVEN_FRAME: usize = 4096;
 /// Requests that come in parts at a time.
 const OPEN_REQUESTS: usize = 64;
 
-/// Requests that come in parts.
-pub(super) type Requests = Reassembler<Bytes, Begun>;
-
 /// A connection of another node.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) line: Line,
     requests: Requests,
-}
-
-/// What a timer is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Timer {
-    /// The other end must have proven by now who it is.
-    Proof,
-    /// Look whether one of ours is still heard.
-    Silence,
-}
-
-impl Timer {
-    pub(super) const fn from_number(number: u64) -> Self {
-        if number == Self::Proof as u64 {
-            Self::Proof
-        } else {
-            Self::Silence
-        }
-    }
-
-    pub(super) fn set(self, cx: &Context, delay: Duration) {
-        if let Err(error) = cx.timer_set(delay, self as u64) {
-            log::error!("a timer of a cluster agent cannot be set: {error}");
-        }
-    }
 }
 
 impl Agent {

@@ -9,7 +9,7 @@ use skynet_seri::{pack, unpack};
 use skynet_service::{Context, Reason, log};
 
 use super::Agent;
-use super::connection::Timer;
+use super::timer::Timer;
 
 /// How much is known of the other end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

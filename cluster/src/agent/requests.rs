@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use skynet_cluster_wire::{Address, Kind, Refused, Request, Wrong};
+use skynet_cluster_wire::{Address, Kind, Reassembler, Refused, Request, Wrong};
 use skynet_service::{Context, KIND_LUA, Outgoing, Payload, Reason, log};
 
 use super::Agent;
-use super::connection::Requests;
+use crate::bytes::Bytes;
 use crate::target::Target;
 use crate::trace;
 
@@ -27,6 +27,9 @@ pub(super) struct Begun {
     session: u32,
     next: Next,
 }
+
+/// Those that have begun.
+pub(super) type Requests = Reassembler<Bytes, Begun>;
 
 impl Agent {
     /// Does what a frame asks.
