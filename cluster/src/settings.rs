@@ -5,6 +5,8 @@ use std::time::Duration;
 use skynet_cluster_wire::Secret;
 use skynet_service::{Context, Result, ResultExt};
 
+use crate::config::{number, seconds};
+
 /// The keys of the configuration that say how connections work.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -43,15 +45,4 @@ impl Settings {
             secret,
         })
     }
-}
-
-fn seconds(cx: &Context, key: &str, default: f64) -> Duration {
-    let value = cx.env(key).and_then(|text| text.parse().ok());
-    Duration::try_from_secs_f64(value.unwrap_or(default)).unwrap_or_default()
-}
-
-fn number(cx: &Context, key: &str, default: usize) -> usize {
-    cx.env(key)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
 }
