@@ -25,6 +25,7 @@ use skynet_service::{
 use crate::line::Output;
 use crate::session::BySession;
 use crate::settings::Settings;
+use crate::strangers;
 use answers::ResponseHead;
 use connection::Connection;
 use greeting::Stage;
@@ -196,11 +197,17 @@ impl Agent {
         Ok(())
     }
 
+    /// Whether the log may be told something about this connection.
+    fn may_be_told(&self, cx: &Context) -> bool {
+        let is_proven = self.wants_proof && self.stage == Stage::Open;
+        is_proven || strangers::may_be_told(cx.now())
+    }
+
     /// Says something in the log, but not more often than once in a second.
     fn complain(&mut self, cx: &Context, text: impl FnOnce() -> String) {
         const QUIET: Duration = Duration::from_secs(1);
         let now = cx.now();
-        if self.complained.is_some_and(|at| now < at + QUIET) {
+        if self.complained.is_some_and(|at| now < at + QUIET) || !self.may_be_told(cx) {
             self.unsaid += 1;
             return;
         }

@@ -28,6 +28,7 @@ mod proxy;
 mod sender;
 mod session;
 mod settings;
+mod strangers;
 mod table;
 mod target;
 #[cfg(test)]

@@ -40,10 +40,12 @@ impl Agent {
         let transport = match transport {
             Ok(transport) => transport,
             Err(text) => {
-                log::error!(
-                    "a cluster connection from {} is turned away: {text}",
-                    self.from
-                );
+                if self.may_be_told(cx) {
+                    log::error!(
+                        "a cluster connection from {} is turned away: {text}",
+                        self.from
+                    );
+                }
                 let _ = cx.socket_close(socket, Duration::ZERO);
                 return cx.exit();
             }
@@ -229,7 +231,11 @@ impl Agent {
 
     /// The connection is over, and so is the agent. What was asked goes on, and is answered to nobody.
     pub(super) fn end(&mut self, cx: &Context, why: &str) {
-        log::info!("cluster connection from {} ends: {why}", self.from);
+        if self.may_be_told(cx) {
+            log::info!("cluster connection from {} ends: {why}", self.from);
+        } else {
+            log::debug!("cluster connection from {} ends: {why}", self.from);
+        }
         if let Some(mut connection) = self.connection.take() {
             self.output.drain(cx, Some(&mut connection.line));
             connection.line.close(cx);

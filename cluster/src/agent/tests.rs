@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use skynet_cluster_wire::{self as wire, Address, Beat, Kind, Proof, Role, Secret};
 use skynet_seri::{PackArgs, Value, pack};
+use skynet_service::abi;
 use skynet_service::testing::{Client, Node, Received};
 use skynet_service::{Handle, KIND_LUA, Reason};
 
@@ -426,4 +427,19 @@ fn the_agent_ends_with_its_connection_and_with_clusterd() {
     let mut world = World::new();
     world.node.client_close(world.client);
     assert!(!world.node.is_alive(world.agent));
+}
+
+#[test]
+fn strangers_do_not_fill_the_log() {
+    let mut told = 0;
+    for _ in 0..100 {
+        let options = [("secret", Value::Boolean(true))];
+        let mut world = World::with(&[("cluster_secret", SECRET)], &options);
+        world.write(&call(b"@svc", 1, b""));
+        assert!(world.is_gone());
+        let logs = world.node.logs();
+        let ends = logs.iter().filter(|log| log.text.contains(" ends: "));
+        told += ends.filter(|log| log.level != abi::LEVEL_DEBUG).count();
+    }
+    assert!(told <= 16, "{told} lines");
 }

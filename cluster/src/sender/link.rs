@@ -127,7 +127,12 @@ impl Sender {
         match message.socket_event() {
             Some(SocketEvent::Open { .. }) => self.on_open(cx, socket),
             Some(SocketEvent::Close { .. }) => {
-                self.on_end(cx, Cow::Borrowed("it has closed the connection"));
+                let why = if self.state == State::Greeting {
+                    "it has closed the connection before it has said what it is: it is full, or wants TLS (tls://)"
+                } else {
+                    "it has closed the connection"
+                };
+                self.on_end(cx, Cow::Borrowed(why));
             }
             Some(SocketEvent::Error { text, .. }) => self.on_end(cx, text),
             Some(SocketEvent::Warning { kib, .. }) => {
