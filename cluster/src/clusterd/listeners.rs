@@ -116,7 +116,7 @@ impl Listeners {
         if listener.connections >= rules.max_clients {
             return Admission::Full;
         }
-        if rules.wants_proof() && listener.unproven >= rules.unproven {
+        if listener.unproven >= rules.unproven {
             return Admission::Crowded;
         }
         Admission::Taken(rules)

@@ -5,10 +5,11 @@ mod listening;
 mod outside;
 mod routing;
 
-use skynet_seri::{Value, decode};
+use skynet_seri::{Value, decode, pack};
 use skynet_service::testing::{Node, Received};
 use skynet_service::{
-    Context, Handle, KIND_LUA, KIND_TEXT, Outgoing, RawMessage, RawService, Reason, Reply, Result,
+    Context, Handle, KIND_LUA, KIND_RESPONSE, KIND_TEXT, Outgoing, RawMessage, RawService, Reason,
+    Reply, Result,
 };
 
 use super::Clusterd;
@@ -16,19 +17,28 @@ use crate::file::ClusterFile;
 use crate::proxy::ClusterProxy;
 use crate::table::NodeTable;
 
-/// Passes on what it gets to somebody whom the test plays: a sender to `.NODE`, an agent to `.agent`. Ends when it gets
-/// a text.
+/// Passes on what it gets to somebody whom the test plays: a sender to `.NODE`, an agent to `.agent`. A text
+/// is a request to clusterd, `ask …`, or ends it.
 struct Relay {
     to: String,
 }
 
 impl Relay {
     fn pass(&self, cx: &Context, message: &mut RawMessage<'_>) -> Result<()> {
-        if message.kind() == KIND_TEXT {
-            cx.exit_with(Reason::FAILED, message.text()?);
-            return Ok(());
-        }
         let to = cx.query(&self.to).expect("the test plays it");
+        match message.kind() {
+            KIND_TEXT => {
+                match message.bytes().strip_prefix(b"ask ") {
+                    Some(request) => {
+                        cx.call_raw(Outgoing::new(".clusterd", KIND_LUA, request))?;
+                    }
+                    None => cx.exit_with(Reason::FAILED, "it was told to"),
+                }
+                return Ok(());
+            }
+            KIND_RESPONSE => return Ok(cx.send(to, KIND_LUA, &pack!("answered")?)?),
+            _ => {}
+        }
         let mut outgoing = Outgoing::new(to, message.kind(), message.bytes())
             .source(message.source())
             .session(message.session())

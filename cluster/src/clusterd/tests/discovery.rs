@@ -13,15 +13,11 @@ struct Registry;
 
 impl Service for Registry {
     async fn start(cx: &Context, args: &str) -> Result<Self> {
-        match args.split_once(' ') {
-            Some(("of here", _)) | None => {}
-            Some((arguments, clusterd)) => {
-                assert_eq!(
-                    (arguments, clusterd.parse::<Handle>().is_ok()),
-                    ("etcd", true)
-                );
-            }
-        }
+        let (arguments, clusterd) = args.split_once(' ').unwrap();
+        assert_eq!(
+            (arguments, clusterd.parse::<Handle>().is_ok()),
+            ("etcd", true)
+        );
         match cx.query(".broken") {
             Some(_) => Err(Error::msg("the moon is full")),
             None => Ok(Self),
@@ -35,6 +31,9 @@ impl Service for Registry {
         }
         let (command,) = message.unpack::<(&str,)>()?;
         if command == "nodes" {
+            if cx.query(".odd").is_some() {
+                return Ok(cx.reply(&message, &pack!(1)?)?);
+            }
             return Ok(cx.reply(&message, &pack!(toml("first = \"h:1\""))?)?);
         }
         let to = cx.query(".discovery").expect("the test plays it");
@@ -181,6 +180,22 @@ fn a_discovery_service_that_ends_is_launched_again() {
     world.node.answer(&question, b"");
     assert!(world.node.finish_call(&call.unwrap()).unwrap().is_ok());
     assert_eq!(world.node.timers(), 0);
+}
+
+#[test]
+fn a_discovery_service_that_says_nonsense_is_not_kept() {
+    let (mut world, _) = registry();
+    let registry = world.node.services()[1];
+    let odd = world.node.peer();
+    world.node.register(odd, ".odd");
+    world.node.send(registry, KIND_TEXT, "").unwrap();
+    world.node.advance(Duration::from_secs(20));
+    assert_eq!(
+        world.count_logs("no table of nodes"),
+        4,
+        "after 1, 3, 7, 15 s"
+    );
+    assert_eq!(world.node.services(), [world.clusterd]);
 }
 
 #[test]

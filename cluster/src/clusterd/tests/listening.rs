@@ -20,9 +20,6 @@ pub(super) fn connected(env: &[(&str, &str)], clients: usize) -> World {
         world.connect().unwrap();
     }
     world.node.received(world.agent);
-    if let Some(first) = world.agents().first() {
-        world.node.register(*first, ".first-agent");
-    }
     world
 }
 
@@ -38,7 +35,7 @@ impl World {
     }
 
     /// The agents that live.
-    fn agents(&self) -> Vec<Handle> {
+    pub(super) fn agents(&self) -> Vec<Handle> {
         let own = |handle: &Handle| *handle != self.clusterd;
         let mut services: Vec<_> = self.node.services().into_iter().filter(own).collect();
         // The first is clusterfile.

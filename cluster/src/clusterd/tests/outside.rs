@@ -1,7 +1,7 @@
 //! What callers from outside reach, and that agents know it.
 
 use skynet_seri::{Value, pack};
-use skynet_service::{KIND_LUA, Message, Reason, Service};
+use skynet_service::{KIND_LUA, KIND_TEXT, Reason};
 
 use super::listening::connected;
 use super::*;
@@ -122,32 +122,23 @@ fn agents_learn_of_changes_before_whoever_made_them_is_answered() {
 
 #[test]
 fn a_change_is_in_the_mailboxes_of_agents_before_the_answer_is_sent() {
-    let mut world = connected(&[("cluster_nodes", "")], 1);
-    let caller = world.node.launch::<Racer>("").unwrap();
-    world.node.call(caller, KIND_LUA, b"").unwrap();
-    let words: Vec<_> = world
-        .received(world.agent)
-        .into_iter()
-        .map(|one| one[0].clone())
-        .collect();
-    assert_eq!(words, ["name", "afterwards"].map(Value::from));
-}
-
-/// Registers itself, and tells everybody who plays agents at once when that is answered.
-struct Racer;
-
-impl Service for Racer {
-    async fn start(_cx: &Context, _args: &str) -> Result<Self> {
-        Ok(Self)
-    }
-
-    async fn handle(&self, cx: &Context, message: Message) -> Result<()> {
-        cx.call(".clusterd", KIND_LUA, &pack!("register", "racer")?)
-            .await?;
-        // By way of the agent, as a request from outside.
-        let agent = cx.query(".first-agent").expect("the test named it");
-        cx.send(agent, KIND_LUA, &pack!("afterwards")?)?;
-        Ok(cx.reply(&message, b"")?)
+    for (request, expected) in [
+        (pack!("register", "a").unwrap(), "name"),
+        (pack!("unregister", "former").unwrap(), "name"),
+        (pack!("export", ".new").unwrap(), "export"),
+        (pack!("unexport", ".former").unwrap(), "export"),
+    ] {
+        let mut world = connected(&[("cluster_export", ".former")], 1);
+        world.tell(pack!("register", "former").unwrap());
+        world.node.received(world.agent);
+        // The agent asks itself, so that both come to one mailbox.
+        let agent = world.agents()[0];
+        let order = [b"ask ", &request[..]].concat();
+        world.node.send(agent, KIND_TEXT, &order).unwrap();
+        world.node.run();
+        let received = world.received(world.agent);
+        let words: Vec<_> = received.iter().map(|one| one[0].clone()).collect();
+        assert_eq!(words, [expected, "answered"].map(Value::from));
     }
 }
 

@@ -211,6 +211,8 @@ fn each_waits_its_own_time() {
     world.node.send(world.clusterd, KIND_LUA, push(1)).unwrap();
     world.node.advance(Duration::from_secs(3));
     world.node.send(world.clusterd, KIND_LUA, push(2)).unwrap();
+    let other = pack!("push", "other", "@svc", "").unwrap();
+    world.node.send(world.clusterd, KIND_LUA, other).unwrap();
     world.node.advance(Duration::from_secs(3));
     assert_eq!(
         world.count_logs("to cluster node db is lost: cluster node db is not known (waited 5 s)"),
@@ -220,6 +222,11 @@ fn each_waits_its_own_time() {
     let received = world.received(db);
     assert_eq!(received.len(), 2);
     assert_eq!(received[1][2], Value::from(2));
+    world.node.advance(Duration::from_secs(2));
+    assert_eq!(
+        world.count_logs("to cluster node other is lost: cluster node other is not known"),
+        1
+    );
 }
 
 #[test]
