@@ -198,16 +198,16 @@ impl Agent {
     }
 
     /// Whether the log may be told something about this connection.
-    fn may_be_told(&self, cx: &Context) -> bool {
+    fn may_be_told(&self) -> bool {
         let is_proven = self.wants_proof && self.stage == Stage::Open;
-        is_proven || strangers::may_be_told(cx.now())
+        is_proven || strangers::may_be_told()
     }
 
     /// Says something in the log, but not more often than once in a second.
     fn complain(&mut self, cx: &Context, text: impl FnOnce() -> String) {
         const QUIET: Duration = Duration::from_secs(1);
         let now = cx.now();
-        if self.complained.is_some_and(|at| now < at + QUIET) || !self.may_be_told(cx) {
+        if self.complained.is_some_and(|at| now < at + QUIET) || !self.may_be_told() {
             self.unsaid += 1;
             return;
         }

@@ -23,7 +23,9 @@ pub(crate) struct Line {
     pub(crate) framer: Framer,
     /// When something came last.
     pub(crate) heard: Duration,
-    /// When that was last looked at.
+    /// Bytes of frames that were written.
+    pub(crate) written: u64,
+    /// When it was last looked at how long that is ago.
     looked: Duration,
 }
 
@@ -45,6 +47,7 @@ impl Line {
             transport,
             framer: Framer::new(),
             heard: now,
+            written: 0,
             looked: now,
         };
         line.transport.begin(cx, socket);
@@ -62,6 +65,7 @@ impl Line {
     }
 
     fn write(&mut self, cx: &Context, frames: Buffer) -> bool {
+        self.written += frames.len() as u64;
         let written = self.transport.write(cx, self.socket, frames);
         // If it failed, the connection's end comes as an event of its own.
         written

@@ -8,6 +8,7 @@ mod greeting;
 mod head;
 mod link;
 mod pending;
+mod pulse;
 mod requests;
 mod state;
 mod timer;
@@ -43,6 +44,8 @@ pub(crate) struct Sender {
     /// That of the connection, or of the attempt at one.
     socket: Option<SocketId>,
     connection: Option<Box<Connection>>,
+    /// Answers to questions whether the other end lives, in what is being read.
+    signs: u32,
     /// The other end is one of our nodes.
     is_ours: bool,
     /// Requests that wait for the connection, and their bytes.
@@ -92,6 +95,7 @@ impl RawService for Sender {
             state: State::Down,
             socket: None,
             connection: None,
+            signs: 0,
             is_ours: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,

@@ -40,7 +40,7 @@ impl Agent {
         let transport = match transport {
             Ok(transport) => transport,
             Err(text) => {
-                if self.may_be_told(cx) {
+                if self.may_be_told() {
                     log::error!(
                         "a cluster connection from {} is turned away: {text}",
                         self.from
@@ -231,7 +231,7 @@ impl Agent {
 
     /// The connection is over, and so is the agent. What was asked goes on, and is answered to nobody.
     pub(super) fn end(&mut self, cx: &Context, why: &str) {
-        if self.may_be_told(cx) {
+        if self.may_be_told() {
             log::info!("cluster connection from {} ends: {why}", self.from);
         } else {
             log::debug!("cluster connection from {} ends: {why}", self.from);

@@ -45,7 +45,7 @@ impl Sender {
         let session = answer.session();
         match *answer {
             // A sign of life.
-            _ if session == SESSION_PROBE => {}
+            _ if session == SESSION_PROBE => self.signs += 1,
             Response::Begin { total, .. } if self.pending.contains(session) => {
                 if let Err(refused) = answers.begin(session, total, ()) {
                     let text = format!(

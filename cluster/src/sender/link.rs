@@ -13,6 +13,7 @@ use skynet_service::{Context, Error, RawMessage, Reason, Result, log};
 
 use super::Sender;
 use super::greeting::{Expected, Verdict, judge};
+use super::pulse::Pulse;
 use super::timer::Timer;
 use crate::bytes::Bytes;
 use crate::line::Line;
@@ -41,6 +42,8 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) line: Line,
+    /// How much of what was written was taken.
+    pulse: Pulse,
     /// Answers that come in parts.
     pub(super) answers: Reassembler<Bytes, ()>,
     /// What the other end is to say of itself; nothing more when it is up.
@@ -164,6 +167,7 @@ impl Sender {
                 open: self.settings.max_calls,
                 bytes: self.settings.reassembly,
             }),
+            pulse: Pulse::default(),
             expected: Expected::Transport,
             since: cx.now(),
         });
@@ -201,6 +205,9 @@ impl Sender {
             self.read_greeting(cx, &mut connection, chunk)
         };
         connection.line.heard = cx.now();
+        for _ in 0..std::mem::take(&mut self.signs) {
+            connection.pulse.answered();
+        }
         let socket = connection.line.socket;
         self.connection = Some(connection);
         if let Err(text) = read {
@@ -403,7 +410,8 @@ impl Sender {
         };
         let beat = heartbeat / BEATS;
         let silence = connection.line.silence(now, beat);
-        if silence >= heartbeat {
+        let allowed = heartbeat + connection.pulse.grace(connection.line.written);
+        if silence >= allowed {
             let why = format!("it was silent for {} ms", silence.as_millis());
             // Nothing that is left to write would be read.
             self.output.congested = true;
@@ -413,12 +421,28 @@ impl Sender {
         self.pending.forget_overdue(now, |session| {
             answers.remove(session);
         });
-        let question = Beat {
-            stamp: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        };
-        self.output.outbox.frames(|out| ask(out, &question.write()));
-        self.mark(cx);
-        Timer::Beat(self.generation).set(cx, beat.min(heartbeat.saturating_sub(silence)));
+        self.ask_for_life(cx);
+        Timer::Beat(self.generation).set(cx, beat.min(allowed.saturating_sub(silence)));
+    }
+
+    fn ask_for_life(&mut self, cx: &Context) {
+        if let Some(connection) = &mut self.connection {
+            connection.pulse.ask(connection.line.written);
+            let question = Beat {
+                stamp: u64::try_from(cx.now().as_millis()).unwrap_or(u64::MAX),
+            };
+            self.output.outbox.frames(|out| ask(out, &question.write()));
+            self.mark(cx);
+        }
+    }
+
+    /// Asks behind each piece of much that was written.
+    #[inline]
+    fn ask_if_due(&mut self, cx: &Context) {
+        let connection = self.connection.as_deref();
+        if connection.is_some_and(|connection| connection.pulse.is_due(connection.line.written)) {
+            self.ask_for_life(cx);
+        }
     }
 
     /// Something waits to be written.
@@ -434,6 +458,7 @@ impl Sender {
         let connection = self.connection.as_deref_mut();
         let line = connection.map(|connection| &mut connection.line);
         self.output.flush(cx, line);
+        self.ask_if_due(cx);
     }
 
     /// The message that makes what waits be written is here.
@@ -441,6 +466,7 @@ impl Sender {
         let connection = self.connection.as_deref_mut();
         let line = connection.map(|connection| &mut connection.line);
         self.output.on_wake(cx, line);
+        self.ask_if_due(cx);
     }
 }
 

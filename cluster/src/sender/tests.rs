@@ -293,6 +293,30 @@ fn a_node_that_is_silent_is_lost() {
 }
 
 #[test]
+fn much_that_is_on_its_way_is_given_time() {
+    let mut world = World::ours();
+    let call = world.ask(&("req", "@svc", "x".repeat(1 << 20)));
+    let probes = |world: &mut World| {
+        let read = world.read();
+        read.iter().filter(|one| *one == "probe").count()
+    };
+    let mut asked = probes(&mut world);
+    assert!(asked >= 3, "asked {asked} times within a mebibyte");
+    for _ in 0..8 {
+        world.node.advance(Duration::from_millis(750));
+    }
+    assert!(world.answer(&call).is_none());
+    asked += probes(&mut world);
+    for _ in 0..asked {
+        world.say(|out| wire::error(out, wire::SESSION_PROBE, b"name not found"));
+    }
+    world.node.advance(Duration::from_millis(2900));
+    assert!(world.answer(&call).is_none());
+    world.node.advance(Duration::from_millis(200));
+    assert_eq!(world.error(&call).0, Reason::NODE_LOST);
+}
+
+#[test]
 fn nobody_there_is_said_at_once_and_dialled_less_and_less_often() {
     let mut world = World::with(&[], "127.0.0.1:1");
     let call = world.ask(&("req", "@svc", ""));
