@@ -19,8 +19,9 @@ use crate::transport::Transport;
 const PROOF: Duration = Duration::from_secs(3);
 /// The longest frame of somebody who has proven nothing: far more than a proof needs.
 const UNPROVEN_FRAME: usize = 4096;
-/// Requests that come in parts at a time.
-const OPEN_REQUESTS: usize = 64;
+/// Requests that come in parts at a time. An unmodified node begins all of them before it sends the first part; what they
+/// take up is bounded by itself.
+const OPEN_REQUESTS: usize = 1024;
 
 /// A connection of another node.
 #[derive(Debug)]

@@ -445,3 +445,19 @@ fn strangers_do_not_fill_the_log() {
     let most = 16 * (2 + usize::try_from(begin.elapsed().as_secs()).unwrap());
     assert!(told <= most, "{told} lines");
 }
+
+#[test]
+fn an_unmodified_node_begins_many_before_it_sends_the_first_part() {
+    let mut world = World::new();
+    let body = vec![7; 0x8000];
+    let (mut begins, mut parts) = (Vec::new(), Vec::new());
+    for session in 1..=1000 {
+        let bytes = in_parts(Kind::Call, session, &body);
+        let (begin, part) = bytes.split_at(16);
+        begins.extend_from_slice(begin);
+        parts.extend_from_slice(part);
+    }
+    world.write(&begins);
+    world.write(&parts);
+    assert_eq!(world.heard().len(), 1000);
+}
