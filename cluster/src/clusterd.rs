@@ -11,7 +11,7 @@
 //! | `register name [handle]` | nothing: the service (whoever asks) is known outside as `@name` |
 //! | `unregister name` | nothing |
 //! | `queryname name` | the handle, or nil |
-//! | `export ".name"`, `export handle`, `unexport …` | nothing: callers from outside reach the service, or not any more |
+//! | `export ".name"`, `export "GLOBAL"`, `export handle`, `unexport …` | nothing: callers from outside reach the service, or not any more |
 //! | `open where [options]`, `listen …` | the address and the port where others may connect now |
 //! | `close where` | nothing: nobody new may connect there. Who is connected stays |
 //! | `reload [table]`, `reload file` | nothing, when what is said of nodes holds |

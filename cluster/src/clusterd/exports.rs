@@ -1,4 +1,4 @@
-//! What callers from outside reach besides registered and global names.
+//! What callers from outside reach besides registered names.
 
 use std::collections::BTreeSet;
 
@@ -13,18 +13,18 @@ const LONGEST: usize = 255;
 /// One service that is open to callers from outside.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Export {
-    /// `.name`, whoever has it.
+    /// `.name` or a global name, whoever has it.
     Name(String),
     Handle(Handle),
 }
 
 impl Export {
-    /// Reads `.name` or `:0000000a`.
+    /// Reads `.name`, a global name, or `:0000000a`.
     ///
     /// # Errors
     /// It is neither.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        if text.starts_with('.') && (2..=LONGEST).contains(&text.len()) {
+        if is_name(text) {
             return Ok(Self::Name(text.to_owned()));
         }
         let handle = text
@@ -34,7 +34,7 @@ impl Export {
         handle.map(Self::Handle).ok_or_else(|| {
             let shown: String = text.chars().take(64).collect();
             Error::refused(format_args!(
-                "{shown:?} cannot be exported, wanted \".name\" or a handle"
+                "{shown:?} cannot be exported, wanted \".name\", a global name or a handle"
             ))
         })
     }
@@ -46,6 +46,16 @@ impl Export {
             Self::Handle(handle) => Value::from(i64::from(handle.0)),
         }
     }
+}
+
+/// Whether a service can be called so within its network. What begins with `@` is registered, not exported.
+fn is_name(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    let bare = text.strip_prefix('.').unwrap_or(text);
+    !bare.is_empty()
+        && text.len() <= LONGEST
+        && !text.starts_with([':', '@'])
+        && !text.contains(is_odd)
 }
 
 /// All of them.
@@ -95,11 +105,11 @@ mod tests {
             assert_eq!(Export::parse(text).ok(), expected, "{text:?}");
         };
         check(".db", Some(Export::Name(".db".to_owned())));
+        check("DB", Some(Export::Name("DB".to_owned())));
         check(":0000000a", Some(Export::Handle(Handle(10))));
         for wrong in [
             "",
             ".",
-            "db",
             "@db",
             ":",
             ":0",

@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(exports("").unwrap(), []);
         assert_eq!(exports(".a .b").unwrap(), [name(".a"), name(".b")]);
         assert_eq!(exports(".a, .b,").unwrap(), [name(".a"), name(".b")]);
-        let error = exports(".a b").unwrap_err().to_string();
-        assert!(error.starts_with("cluster_export: \"b\""), "{error}");
+        let error = exports(".a @b").unwrap_err().to_string();
+        assert!(error.starts_with("cluster_export: \"@b\""), "{error}");
     }
 }

@@ -285,8 +285,8 @@ impl<'cx> Cluster<'cx> {
         self.tell(&("unregister", name)).await
     }
 
-    /// Lets other nodes reach a service by its name (`.name`, whoever has it) or handle, although only what is registered
-    /// is exposed.
+    /// Lets other nodes reach a service by its name (`.name` or a global name, whoever has it) or its handle, where only
+    /// what is registered or exported is exposed.
     ///
     /// # Errors
     /// This cannot be exported, or the request failed.

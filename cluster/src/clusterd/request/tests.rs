@@ -173,7 +173,7 @@ fn exports_are_read() {
     let handle = Export::Handle(Handle(10));
     assert_eq!(request(("export", 10)), Request::Export(handle, true));
     assert!(error(("export",)).contains("found nothing"));
-    assert!(error(("export", "db")).contains("cannot be exported"));
+    assert!(error(("export", "@db")).contains("cannot be exported"));
     assert!(error(("export", 0)).contains("found 0"));
 }
 

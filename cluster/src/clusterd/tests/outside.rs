@@ -162,13 +162,16 @@ fn new_agents_know_all_names_and_exports() {
 #[test]
 fn an_export_that_is_none_is_refused() {
     let mut world = world("");
-    let (reason, text) = world.error(pack!("export", "db").unwrap());
+    let (reason, text) = world.error(pack!("export", "@db").unwrap());
     assert_eq!(reason, Reason::REFUSED);
-    assert!(text.contains("wanted \".name\" or a handle"), "{text}");
-    let mut node = prepared(&[("cluster_export", "db")]);
+    assert!(
+        text.contains("wanted \".name\", a global name or a handle"),
+        "{text}"
+    );
+    let mut node = prepared(&[("cluster_export", "@db")]);
     let error = node.launch::<Clusterd>("").unwrap_err();
     assert!(
-        error.to_string().contains("cluster_export: \"db\""),
+        error.to_string().contains("cluster_export: \"@db\""),
         "{error}"
     );
 }

@@ -93,7 +93,7 @@ impl Pack for ClusterPlace<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ClusterExpose {
-    /// What was registered or exported, and global names.
+    /// What was registered or exported.
     Names,
     /// Every service, as in Skynet.
     All,

@@ -117,7 +117,7 @@ pub(super) static KEYS: &[Key] = &[
     },
     Key {
         name: "cluster_export",
-        wanted: "names that begin with '.', in a list or separated by spaces",
+        wanted: "names such as .simpledb or SIMPLEDB, in a list or separated by spaces",
         read: |config, value| {
             config.cluster.export = names(value)?;
             Some(())
@@ -192,7 +192,7 @@ fn names(value: &Value) -> Option<Vec<String>> {
         .iter()
         .flat_map(|line| line.split_whitespace())
         .collect();
-    let is_name = |name: &&str| name.len() > 1 && name.starts_with('.');
+    let is_name = |name: &&str| *name != "." && !name.starts_with([':', '@']);
     names
         .iter()
         .all(is_name)

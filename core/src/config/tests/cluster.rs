@@ -115,17 +115,19 @@ fn what_cluster_is_not_is_told() {
         "cluster_expose = \"some\"",
         "chat.toml:1: cluster_expose is \"some\"; wanted one of \"names\" and \"all\"",
     );
-    for names in ["\"simpledb\"", "[\".a\", \"b\"]", "\".\"", "5"] {
+    for names in ["\"@simpledb\"", "[\".a\", \":b\"]", "\".\"", "5"] {
         let error = refusal(&format!("cluster_export = {names}"));
         assert!(
-            error.ends_with("; wanted names that begin with '.', in a list or separated by spaces"),
+            error.ends_with(
+                "; wanted names such as .simpledb or SIMPLEDB, in a list or separated by spaces"
+            ),
             "{error}"
         );
     }
     check_setting(
-        "cluster_export = \" .a  .b \"",
+        "cluster_export = \" .a  B \"",
         "cluster_export",
-        Some(".a .b"),
+        Some(".a B"),
     );
     check_setting(
         "cluster_export = [\".a\", \".b .c\"]",
