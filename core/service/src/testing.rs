@@ -22,6 +22,7 @@
 //! [`run`](Node::run); time passes when it says [`advance`](Node::advance).
 
 mod clients;
+mod cluster;
 mod commands;
 mod host;
 mod memory;

@@ -299,7 +299,7 @@ fn nodes_are_read_out_of_a_table() {
         ("dropped", 6.into()),
         ("connects", 7.into()),
     ]);
-    let down = pairs(&[("address", false.into())]);
+    let down = pairs(&[("address", false.into()), ("state", Value::string("down"))]);
     let answer = |nodes| skynet_seri::encode(&[nodes]).expect("short");
     let mut lab = Lab::new();
     let mut check = |table: Value| {
@@ -312,7 +312,7 @@ fn nodes_are_read_out_of_a_table() {
         check(pairs(&[("db", up), ("old", down)])),
         "[ClusterNode { name: \"db\", address: Some(\"h:1\"), state: Up, is_ours: true, pending: 1, waiting: 2, \
          queued: 3, sent: 4, answered: 5, dropped: 6, connects: 7 }, ClusterNode { name: \"old\", address: None, \
-         state: Idle, is_ours: false, pending: 0, waiting: 0, queued: 0, sent: 0, answered: 0, dropped: 0, connects: 0 }]"
+         state: Down, is_ours: false, pending: 0, waiting: 0, queued: 0, sent: 0, answered: 0, dropped: 0, connects: 0 }]"
     );
     let unknown = check(pairs(&[(
         "db",
