@@ -18,13 +18,16 @@ use crate::say::outln;
 use crate::workspace::Workspace;
 use crate::{build, install, procfs, say};
 
+/// What the nodes of a folder have in common, which is included by them and is no node.
+const COMMON: &str = "common.toml";
+
 /// Which node to run.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
     profile: build::Profile,
     /// A configuration: the name of a file in `config/` without its ending, or a path ending in `.toml`. Or the name of
-    /// a folder in `config/`, of which every `node*.toml` is run.
+    /// a folder in `config/`, of which every file is run but for `common.toml`.
     #[arg(default_value = "chat")]
     config: String,
 }
@@ -70,16 +73,16 @@ fn command(executable: &Path, root: &Path, config: &Path, output: PipeWriter) ->
     Ok(command)
 }
 
-/// The configuration's file, or those of a network.
+/// The configuration's file, or those of a network or cluster.
 fn find(workspace: &Workspace, name: &str) -> Result<Vec<PathBuf>> {
     let folder = workspace.root.join("config").join(name);
     if folder.is_dir() {
         let mut nodes = Vec::new();
         for entry in folder.read_dir()? {
             let path = entry?.path();
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            if file.starts_with("node") && file.ends_with(".toml") {
-                nodes.push(path.clone());
+            let file = path.file_name().unwrap_or_default();
+            if file != COMMON && path.extension().is_some_and(|end| end == "toml") {
+                nodes.push(path);
             }
         }
         nodes.sort();
@@ -194,6 +197,7 @@ mod tests {
         };
         assert_eq!(names("chat"), ["chat.toml"]);
         assert_eq!(names("network"), ["node1.toml", "node2.toml", "node3.toml"]);
+        assert_eq!(names("cluster"), ["client.toml", "db.toml"]);
         assert!(find(&workspace, "nothing").is_err());
     }
 

@@ -5,6 +5,7 @@
 //! error. Its nodes end with it, whichever way it ends. What they printed is shown and kept when it fails.
 
 mod chat;
+mod cluster_demo;
 mod commands;
 mod fake_node;
 mod faults;
@@ -119,6 +120,11 @@ const SCENARIOS: &[Scenario] = &[
         name: "network",
         about: "one chat on three nodes: one order for all, rooms on any node; nodes are killed and come back",
         run: network::run,
+    },
+    Scenario {
+        name: "cluster-demo",
+        about: "what the two nodes of `cargo xtask run cluster` show; one of them is killed and comes back",
+        run: cluster_demo::run,
     },
     Scenario {
         name: "stress",

@@ -154,8 +154,36 @@ impl Network {
     }
 
     fn tell(&self, nodes: &[Node]) {
-        let skynet = self.executable.display();
         outln!();
+        if nodes.iter().any(|node| node.chat.is_some()) {
+            self.tell_of_chat(nodes);
+        } else {
+            self.tell_of_cluster(nodes);
+        }
+        outln!("Stop all of them with Ctrl-C.");
+        outln!();
+    }
+
+    fn tell_of_cluster(&self, nodes: &[Node]) {
+        let skynet = self.executable.display();
+        outln!("The cluster is up: {} nodes.", nodes.len());
+        outln!("Watch it from another terminal:");
+        for node in nodes {
+            outln!(
+                "    {skynet} ctl --config {} lua .clusterd nodes",
+                node.config.display()
+            );
+        }
+        if let Some(node) = nodes.last() {
+            let (name, pid) = (&node.name, node.pid.as_raw_nonzero());
+            outln!("Kill {name} and bring it back: the others tell what they see.");
+            outln!("    kill -9 {pid}");
+            outln!("    {skynet} {}", node.config.display());
+        }
+    }
+
+    fn tell_of_chat(&self, nodes: &[Node]) {
+        let skynet = self.executable.display();
         outln!(
             "The network is up: {} nodes, one chat. Connect to any of them:",
             nodes.len()
@@ -177,7 +205,5 @@ impl Network {
             outln!("    kill -9 {}", node.pid.as_raw_nonzero());
             outln!("    {skynet} {}", node.config.display());
         }
-        outln!("Stop all of them with Ctrl-C.");
-        outln!();
     }
 }
