@@ -38,8 +38,9 @@ impl Context {
 /// A node is known by a name, which the configuration gives an address (`cluster`); a service there is known by `@name`,
 /// `.name`, a global name or its handle.
 ///
-/// Requests of one service to one node are sent in the order in which their futures are first polled. They arrive in that
-/// order, except that an unmodified Skynet node may handle one of more than 32 KiB later than smaller ones behind it.
+/// Requests of one service to one node are sent in the order in which their futures are first polled. Those for one service
+/// there arrive in that order, except that an unmodified Skynet node may handle one of more than 32 KiB later than smaller
+/// ones behind it.
 ///
 /// The first request to a node that is not connected waits for the connection. What waits for an answer fails when the
 /// connection is lost, with [`ClusterError::NodeLost`]: whether the other node has handled it is not known then.

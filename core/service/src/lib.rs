@@ -141,3 +141,8 @@ pub use watch::Watch;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/plugin-guide.md")]
 struct PluginGuide;
+
+/// And the one of the page about clusters.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/cluster.md")]
+struct ClusterPage;

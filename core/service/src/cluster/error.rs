@@ -225,8 +225,13 @@ impl fmt::Display for ClusterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (peer, what, text) = match self {
             Self::UnknownNode { node, text } => {
-                write!(f, "cluster node {node} is not known")?;
-                return more(f, text);
+                let what = format!("cluster node {node} is not known");
+                f.write_str(&what)?;
+                // Whoever was asked may have said the same, and more.
+                return match text.strip_prefix(&what) {
+                    Some(rest) => f.write_str(rest),
+                    None => more(f, text),
+                };
             }
             Self::Taken { name, holder } => {
                 return write!(f, "the cluster name {name:?} is taken by {holder}");

@@ -529,6 +529,11 @@ fn errors_of_clusterd_are_told_apart() {
         lab.failed("proxy", Reason::UNKNOWN, "5 s"),
         "UnknownNode: cluster node db is not known: 5 s"
     );
+    let told = "cluster node db is not known (waited 5 s)";
+    assert_eq!(
+        lab.failed("proxy", Reason::UNKNOWN, told),
+        format!("UnknownNode: {told}")
+    );
     let down = lab.failed("proxy", Reason::NODE_LOST, "down");
     assert!(
         down.starts_with("NodeLost: request to @store of cluster node db"),
