@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use skynet_service::{Buffer, Context, Error, Exit, Handle, KIND_LUA, Result, ResultExt, log};
+use skynet_service::{
+    Buffer, CallError, Context, Error, Exit, Handle, KIND_LUA, Result, ResultExt, log,
+};
 
 use super::nodes::Changes;
 use super::{Clusterd, answered_table, why};
@@ -30,9 +32,14 @@ pub(super) async fn begin(cx: &Context, line: &str) -> Result<(Handle, NodeTable
 }
 
 async fn ask(cx: &Context, discovery: Handle, question: Buffer) -> Result<NodeTable> {
-    let answer = cx.call(discovery, KIND_LUA, question).await;
-    let answer = answer.context("where cluster nodes are")?;
-    answered_table(&answer).context("where cluster nodes are")
+    match cx.call(discovery, KIND_LUA, question).await {
+        Ok(answer) => answered_table(&answer).context("where cluster nodes are"),
+        // It says itself what is wrong with what.
+        Err(CallError::Failed { reason, text, .. }) if !text.is_empty() => {
+            Err(Error::msg(text).with_reason(reason))
+        }
+        Err(error) => Err(Error::from(error).context("where cluster nodes are")),
+    }
 }
 
 impl Clusterd {

@@ -351,7 +351,7 @@ impl Doors {
 /// A listener could not be bound.
 fn refuse(cx: &Context, listener: SocketId, opening: Opening, text: &str) {
     close_socket(cx, listener);
-    let text = format!("the cluster cannot listen on {}: {text}", opening.place);
+    let text = format!("cluster listener {}: {text}", opening.place);
     match opening.opener {
         Some(opener) => opener.reply_error(Reason::FAILED, &text),
         None => log::error!("{text}"),

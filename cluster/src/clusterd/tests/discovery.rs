@@ -130,9 +130,13 @@ fn a_reload_that_fails_says_why_and_changes_nothing() {
         let error = world.node.finish_call(&call).unwrap().unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
     };
-    check(&mut world, None, "where cluster nodes are: ");
-    check(&mut world, None, "the registry is away");
-    check(&mut world, Some(pack!(1).unwrap()), "no table of nodes");
+    check(&mut world, None, "failed: the registry is away");
+    let odd = Some(pack!(1).unwrap());
+    check(
+        &mut world,
+        odd,
+        "where cluster nodes are: the answer is no table",
+    );
     let wrong = std::collections::BTreeMap::from([("first", "nowhere"), ("a", "h:1")]);
     check(
         &mut world,

@@ -129,7 +129,7 @@ fn a_place_that_cannot_be_had_is_told_to_whoever_wants_it() {
     world.open(pack!("open", 2528).unwrap());
     let (reason, text) = world.error(pack!("open", PLACE).unwrap());
     assert_eq!(reason, Reason::FAILED);
-    let expected = "the cluster cannot listen on 127.0.0.1:2528: the address is taken";
+    let expected = "cluster listener 127.0.0.1:2528: the address is taken";
     assert!(text.contains(expected), "{text}");
     let push = pack!("open", PLACE).unwrap();
     world.node.send(world.clusterd, KIND_LUA, push).unwrap();
