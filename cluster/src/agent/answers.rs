@@ -45,6 +45,9 @@ impl Agent {
         let Some(session) = self.calls.remove(&message.session()) else {
             return;
         };
+        if self.output.outbox.bytes() >= self.settings.queue_bytes {
+            return self.give_up(cx, session, message);
+        }
         if message.kind() == KIND_ERROR {
             let text = String::from_utf8_lossy(message.bytes()).into_owned();
             let reason = message.reason();
@@ -65,6 +68,24 @@ impl Agent {
             return self.fail(cx, session, Reason::TOO_LARGE, &text);
         }
         self.mark(cx);
+    }
+
+    /// So much waits to be written already that no answer is added, but for a few words. The other end is not read
+    /// either, so that there is an end to them.
+    #[cold]
+    fn give_up(&mut self, cx: &Context, session: u32, message: &RawMessage<'_>) {
+        let text = format!(
+            "an answer of {} bytes is given up: {} bytes of others wait, cluster_queue_bytes is {}",
+            message.bytes().len(),
+            self.output.outbox.bytes(),
+            self.settings.queue_bytes
+        );
+        let reason = match message.kind() {
+            KIND_ERROR => message.reason(),
+            _ => Reason::REFUSED,
+        };
+        self.complain(cx, || text.clone());
+        self.fail(cx, session, reason, &text);
     }
 
     /// Answers that a request has done what it was to do.

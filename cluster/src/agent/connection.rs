@@ -254,16 +254,6 @@ impl Agent {
 
     /// The message that makes what waits be written is here.
     pub(super) fn on_wake(&mut self, cx: &Context) {
-        let waits = self.output.outbox.bytes();
-        if waits > self.settings.queue_bytes {
-            let text = format!(
-                "it asks and does not take the answers: {waits} bytes wait, cluster_queue_bytes is {}",
-                self.settings.queue_bytes
-            );
-            // What is left to write would wait, too.
-            self.output.congested = true;
-            return self.end(cx, &text);
-        }
         let connection = self.connection.as_deref_mut();
         let line = connection.map(|connection| &mut connection.line);
         self.output.on_wake(cx, line);
