@@ -160,6 +160,27 @@ fn a_secret_that_both_ends_know_changes_nothing() {
     assert_eq!(world.ask("call me @echo"), "hi 1");
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn services_are_called_through_tls() {
+    let pki = crate::tls::tests::pki::Pki::new();
+    let paths = ["server", "server-key", "ca"].map(|name| pki.path(name));
+    let [cert, key, ca] = paths.each_ref().map(|path| path.to_str().unwrap());
+    for clients in ["false", "true"] {
+        let mut world = world(&[
+            ("cluster_nodes", "me = \"tls://127.0.0.1:2528\""),
+            ("cluster_secret", "a secret of the cluster"),
+            ("cluster_tls_cert", cert),
+            ("cluster_tls_key", key),
+            ("cluster_tls_ca", ca),
+            ("cluster_tls_clients", clients),
+        ]);
+        let echo = world.echo;
+        assert_eq!(world.ask(&format!("register echo {echo}")), "()");
+        assert_eq!(world.ask("call me @echo"), "hi 1");
+    }
+}
+
 #[test]
 fn proxies_stand_for_services() {
     let mut world = world(&[]);

@@ -14,7 +14,7 @@ mod config;
 #[cfg(feature = "tls")]
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(feature = "tls")]
 mod text;
 

@@ -17,6 +17,7 @@ use super::request::{Options, Place};
 use super::route::{down, unknown};
 use super::{Clusterd, table};
 use crate::table::{Scheme, bind_address};
+use crate::tls::{Tls, TlsFiles};
 
 /// Who is not let in is sent nothing, so nothing needs to be waited for.
 const AT_ONCE: Duration = Duration::from_millis(1);
@@ -59,7 +60,7 @@ impl Clusterd {
         message: &Message,
     ) -> Result<()> {
         let plan = self.plan(place)?;
-        let rules = self.rules(&plan, options)?;
+        let rules = self.rules(cx, &plan, options)?;
         let listener = cx.socket_listen(&plan.address, 0)?;
         // Connections inherit it.
         match cx.socket_set(listener, SOCKET_OPTION_NODELAY, 1) {
@@ -112,23 +113,20 @@ impl Clusterd {
     }
 
     /// How those are treated who connect there.
-    fn rules(&self, plan: &Plan, options: Options) -> Result<Rules> {
+    fn rules(&self, cx: &Context, plan: &Plan, options: Options) -> Result<Rules> {
         let settings = &self.settings;
-        let missing = |what: &str, key: &str| {
-            Error::refused(format_args!(
-                "cluster listener {}: {what}, but {key} is not configured",
-                plan.place
-            ))
-        };
+        let refused =
+            |why: &str| Error::refused(format_args!("cluster listener {}: {why}", plan.place));
         let tls = options.tls.unwrap_or(plan.scheme == Scheme::Tls);
-        if tls && !settings.has_certificate {
-            return Err(missing(
-                "it is to speak TLS",
-                "cluster_tls_cert or cluster_tls_key",
-            ));
+        if tls {
+            // Now rather than for each connection.
+            cx.blocking(|| Tls::server(&TlsFiles::read(cx)))
+                .map_err(|why| refused(&why))?;
         }
         if options.secret == Some(true) && !settings.has_secret {
-            return Err(missing("it is to ask for a secret", "cluster_secret"));
+            return Err(refused(
+                "it is to ask for a secret, but cluster_secret is not set",
+            ));
         }
         let by_default = settings.has_secret && plan.scheme != Scheme::Skynet;
         Ok(Rules {

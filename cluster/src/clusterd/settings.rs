@@ -29,8 +29,6 @@ pub(crate) struct Settings {
     pub(crate) exports: Vec<Export>,
     /// Whether there is a secret that connections can be asked to prove.
     pub(crate) has_secret: bool,
-    /// Whether there is a certificate for TLS.
-    pub(crate) has_certificate: bool,
 }
 
 impl Settings {
@@ -58,8 +56,6 @@ impl Settings {
             })?,
             exports: exports(&cx.env("cluster_export").unwrap_or_default())?,
             has_secret: cx.env("cluster_secret").is_some(),
-            has_certificate: cx.env("cluster_tls_cert").is_some()
-                && cx.env("cluster_tls_key").is_some(),
         })
     }
 }

@@ -3,7 +3,7 @@
 
 mod files;
 mod hostile;
-mod pki;
+pub(crate) mod pki;
 mod refused;
 mod session;
 

@@ -141,35 +141,48 @@ fn a_place_that_cannot_be_had_is_told_to_whoever_wants_it() {
 #[test]
 fn what_is_not_configured_cannot_be_asked_for() {
     let mut world = world("me = \"tls://127.0.0.1:2528\"");
-    let mut check = |request: Vec<u8>, key: &str| {
+    let mut check = |request: Vec<u8>, part: &str| {
         let (reason, text) = world.error(request);
         assert_eq!(reason, Reason::REFUSED);
-        assert!(text.contains(key), "{text}");
+        assert!(text.contains(part), "{text}");
     };
     let secret = options([("secret", Value::from(true))]);
     check(
         pack!("open", 2528, &secret).unwrap(),
-        "cluster_secret is not configured",
+        "cluster listener 127.0.0.1:2528: it is to ask for a secret, but cluster_secret",
     );
-    check(pack!("open", "me").unwrap(), "cluster_tls_cert");
+    // Without the feature there is no TLS, whatever is configured.
+    check(pack!("open", "me").unwrap(), "cluster listener me: ");
     let tls = options([("tls", Value::from(true))]);
-    check(pack!("open", 2528, &tls).unwrap(), "cluster_tls_cert");
+    check(pack!("open", 2528, &tls).unwrap(), "TLS");
     let plain = options([("tls", Value::from(false))]);
     world.open(pack!("open", "me", &plain).unwrap());
+}
 
-    let keys = [
-        ("cluster_nodes", "me = \"tls://127.0.0.1:2528\""),
-        ("cluster_tls_cert", "c"),
-        ("cluster_tls_key", "k"),
-    ];
-    let mut world = world_with(&keys);
-    world.open(pack!("open", "me").unwrap());
+#[cfg(feature = "tls")]
+#[test]
+fn certificates_are_looked_at_before_one_listens() {
+    let pki = crate::tls::tests::pki::Pki::new();
+    let (cert, key) = (pki.path("server"), pki.path("server-key"));
+    let open = |key: &std::path::Path| {
+        let keys = [
+            ("cluster_nodes", "me = \"tls://127.0.0.1:2528\""),
+            ("cluster_tls_cert", cert.to_str().unwrap()),
+            ("cluster_tls_key", key.to_str().unwrap()),
+        ];
+        let mut world = world_with(&keys);
+        world.ask(pack!("open", "me").unwrap()).map(|_| world)
+    };
+    let wrong = open(&pki.path("client-key")).map(|_| ()).unwrap_err();
+    assert!(
+        wrong.to_string().contains("(cluster_tls_key) is not that"),
+        "{wrong}"
+    );
+    let mut world = open(&key).unwrap();
     world.connect().unwrap();
     let accept = world.received(world.agent).remove(0);
-    assert_eq!(
-        accept[3].as_table().unwrap().get("tls"),
-        Some(&Value::from(true))
-    );
+    let rules = accept[3].as_table().unwrap();
+    assert_eq!(rules.get("tls"), Some(&Value::from(true)));
 }
 
 #[test]

@@ -14,13 +14,13 @@ use super::TlsFiles;
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// The CA of a network, and the folder of its files.
-pub(super) struct Pki {
+pub(crate) struct Pki {
     folder: PathBuf,
     ca: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Pki {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::named(&format!("CA {}", COUNT.fetch_add(1, Ordering::Relaxed)))
     }
 
@@ -48,7 +48,7 @@ impl Pki {
     }
 
     /// The file `name`.pem.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.pem"))
     }
 
