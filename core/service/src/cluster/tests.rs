@@ -213,7 +213,10 @@ fn requests_are_the_senders() {
 
 #[test]
 fn bodies_are_packed_whatever_their_size() {
-    for len in [0, 25, 26, 27, 65_529, 65_530, 65_531, 1 << 20] {
+    // Miri reads each letter.
+    let most = if cfg!(miri) { 27 } else { 1 << 20 };
+    let sizes = [0, 25, 26, 27, 65_529, 65_530, 65_531, 1 << 20];
+    for len in sizes.into_iter().filter(|len| *len <= most) {
         let mut lab = Lab::connected();
         let text = "x".repeat(len);
         let asked = lab.order(&format!("call {text}"));
