@@ -268,7 +268,7 @@ impl<'cx> Cluster<'cx> {
         self.tell(&("close", place.into())).await
     }
 
-    /// Gives a service a name under which other nodes reach it as `@name`: 1 to 255 bytes. A service has one at most; a
+    /// Gives a service a name under which other nodes reach it as `@name`: 1 to 254 bytes. A service has one at most; a
     /// former one is dropped. It lasts until it is unregistered or the service ends.
     ///
     /// # Errors
