@@ -7,6 +7,7 @@
 //! | `"HOLD"` | answers when it is told `RELEASE` |
 //! | `"SOURCE"` | answers with the source of the message |
 //! | `"TRACE"` | answers with the trace of the message |
+//! | `"PASS", node, service, …` | asks another node for the rest, with the same trace, and answers with its answer |
 //! | `"NUMBER", …`, `"CHECK", …` | see `streams.rs` |
 //! | others | answers with the same bytes |
 
@@ -25,8 +26,16 @@ pub(crate) struct Callee {
 }
 
 impl Callee {
-    /// A message with values.
-    pub(crate) fn take(&self, cx: &Context, message: Message) -> Result<()> {
+    /// A message with values. Gives it back when it is to be passed on.
+    pub(crate) fn take(&self, cx: &Context, message: Message) -> Result<Option<Message>> {
+        let known = skynet_service::seri::unpack_prefix::<(&str,)>(message.bytes());
+        if let Ok((("PASS",), _)) = known {
+            return Ok(Some(message));
+        }
+        self.answer(cx, message).map(|()| None)
+    }
+
+    fn answer(&self, cx: &Context, message: Message) -> Result<()> {
         let known = skynet_service::seri::unpack_prefix::<(&str,)>(message.bytes());
         let command = known.ok().map_or("", |((command,), _)| command);
         if let "NUMBER" | "CHECK" = command {

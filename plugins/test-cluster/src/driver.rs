@@ -14,6 +14,7 @@
 //! | `PUSH`, `ACK NODE SERVICE LIMIT WORD…` | sends, by the sender, and waits until it is on its way, or in the mailbox |
 //! | `TRACED TRACE NODE SERVICE WORD…` | as `REQ`, with a trace (hexadecimal) |
 //! | `BODY NODE SERVICE BYTES SEED` | a call whose body has so many bytes; the answer must be the same |
+//! | `SDK …` | the same and more by the SDK, see `sdk.rs` |
 //! | `CALLS`, `TOKENS`, `PING`, `RUN` | many, see `load.rs` |
 //! | `HELD`, `RELEASE`, `LAST`, `SEEN STREAM` | what it has suffered, see `callee.rs` |
 
@@ -23,7 +24,7 @@ use skynet_service::{
 };
 
 use crate::callee::Callee;
-use crate::{load, remote, streams, values};
+use crate::{load, remote, sdk, streams, values};
 
 /// See the module.
 pub(crate) struct Driver {
@@ -50,7 +51,10 @@ impl Service for Driver {
                 let answer = self.told(cx, &words).await?;
                 Ok(cx.reply(&message, answer.as_str())?)
             }
-            KIND_LUA | KIND_SNAX => self.callee.take(cx, message),
+            KIND_LUA | KIND_SNAX => match self.callee.take(cx, message)? {
+                Some(message) => pass_on(cx, message).await,
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -99,6 +103,7 @@ impl Driver {
             ["BODY", node, service, bytes, seed] => {
                 body(cx, node, service, bytes.parse()?, seed.parse()?).await?
             }
+            ["SDK", rest @ ..] => sdk::run(cx, rest).await?,
             ["HELD"] => self.callee.held().to_string(),
             ["RELEASE"] => self.callee.release(cx)?.to_string(),
             ["LAST"] => self.callee.last(),
@@ -106,6 +111,20 @@ impl Driver {
             _ => load::run(cx, words).await?,
         })
     }
+}
+
+/// Asks another node for what is behind `"PASS", node, service`, with the same trace, and answers with its answer.
+async fn pass_on(cx: &Context, message: Message) -> Result<()> {
+    let values = skynet_service::seri::decode(message.bytes())?;
+    let [_, node, service, rest @ ..] = values.as_slice() else {
+        bail!("nowhere to pass it on to");
+    };
+    let (node, service) = (node.as_str(), service.as_str());
+    let body = skynet_service::seri::encode(rest)?;
+    let request = remote::request("req", service.unwrap_or_default(), body)?;
+    let sender = remote::sender(cx, node.unwrap_or_default()).await?;
+    let reply = remote::traced(cx, sender, request, message.trace()).await;
+    Ok(cx.reply(&message, reply.map_err(remote::passed_on)?)?)
 }
 
 fn destination(cx: &Context, word: &str) -> Result<Handle> {

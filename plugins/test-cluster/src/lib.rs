@@ -8,6 +8,7 @@ mod discovery;
 mod driver;
 mod load;
 mod remote;
+mod sdk;
 mod streams;
 mod values;
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use skynet_service::seri::{Table, Value, encode};
-use skynet_service::{Context, Error, KIND_LUA, Result};
+use skynet_service::{Context, Error, KIND_LUA, Reason, Result, bail};
 
 use crate::remote;
 use crate::streams::{made, mixed};
@@ -21,6 +21,9 @@ use crate::streams::{made, mixed};
 const BATCH: i64 = 64;
 /// Calls of a stream that may be open: what waits is bounded.
 const OPEN: usize = 256;
+/// How often a node is asked at last that is not there now, and how long to wait in between.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Does it, and tells what came of it.
 pub(crate) async fn run(cx: &Context, words: &[&str]) -> Result<String> {
@@ -279,7 +282,14 @@ impl Run<'_> {
         ];
         let request = remote::request("req", service, encode(&values)?)?;
         let sender = remote::sender(cx, node).await?;
-        let reply = remote::call(cx, sender, request, 0).await;
-        Ok(reply.map_err(remote::passed_on)?.unpack::<(i64,)>()?.0)
+        for _ in 0..TRIES {
+            match remote::call(cx, sender, request.clone(), 0).await {
+                Ok(reply) => return Ok(reply.unpack::<(i64,)>()?.0),
+                // Cut again.
+                Err(error) if error.reason() == Reason::NODE_LOST => cx.sleep(PAUSE).await,
+                Err(error) => return Err(remote::passed_on(error)),
+            }
+        }
+        bail!("the node was not there for {TRIES} times {PAUSE:?}")
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use skynet_service::seri::{self, Table, Value};
 use skynet_service::{Handle, Result};
 
-/// `nil`, `true`, `false`, numbers and `:handles` are what they look like, `{key=value,…}` is a table; everything else is
-/// text. A text that looks like one of them begins with `=`.
+/// `nil`, `true`, `false`, numbers and `:handles` are what they look like, `{key=value,…}` is a table, `[value,…]` a body with these
+/// values; everything else is text. A text that looks like one of them begins with `=`.
 pub(crate) fn pack<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>> {
     let values: Vec<_> = words.into_iter().map(value).collect();
     Ok(seri::encode(&values)?)
@@ -21,6 +21,13 @@ pub(crate) fn value(word: &str) -> Value {
         .and_then(|rest| rest.strip_suffix('}'))
     {
         return table(pairs);
+    }
+    if let Some(body) = word
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        && let Ok(body) = pack(body.split(','))
+    {
+        return Value::String(body);
     }
     if let Ok(Handle(handle)) = word.parse() {
         return Value::Integer(handle.into());
