@@ -5,7 +5,10 @@
 //! error. Its nodes end with it, whichever way it ends. What they printed is shown and kept when it fails.
 
 mod chat;
+mod cluster;
 mod cluster_demo;
+mod cluster_faults;
+mod clustered;
 mod commands;
 mod fake_node;
 mod faults;
@@ -115,6 +118,16 @@ const SCENARIOS: &[Scenario] = &[
         name: "harbor-interop",
         about: "unmodified Skynet nodes, played byte by byte, as master and as slave, in both roles of a link",
         run: interop::run,
+    },
+    Scenario {
+        name: "cluster",
+        about: "clusters of 2, 3 and 20 nodes: names, bodies, order, nodes that move, linked networks, secrets",
+        run: cluster::run,
+    },
+    Scenario {
+        name: "cluster-faults",
+        about: "nodes die, hang and come back, links are cut, listeners flap, peers send what they should not",
+        run: cluster_faults::run,
     },
     Scenario {
         name: "network",

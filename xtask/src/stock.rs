@@ -11,6 +11,7 @@
 mod frame;
 mod inbox;
 mod judge;
+pub(crate) mod link;
 mod master;
 mod packet;
 mod peer;
