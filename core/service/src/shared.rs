@@ -167,8 +167,11 @@ impl Shared {
                 }
             }
             Garbage::Place(ticket) => {
-                let next = tasks.gates.with_in(turn, |gates| {
-                    gates.if_used().and_then(|gates| gates.leave(ticket))
+                let next = tasks.requests.with_in(turn, |requests| {
+                    requests
+                        .gates
+                        .if_used()
+                        .and_then(|gates| gates.leave(ticket))
                 });
                 if let Some(next) = next {
                     next.wake();

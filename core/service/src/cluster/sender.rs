@@ -263,7 +263,8 @@ pub(super) async fn ask_clusterd(
 }
 
 fn gates<R>(cx: &Context, f: impl FnOnce(&mut Gates) -> R) -> R {
-    cx.shared().tasks().gates.with(|gates| f(gates.get()))
+    let requests = &cx.shared().tasks().requests;
+    requests.with(|requests| f(requests.gates.get()))
 }
 
 /// A place in the line of a node, given up by dropping it.

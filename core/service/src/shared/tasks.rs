@@ -39,6 +39,8 @@ pub(crate) struct Requests {
     pub(crate) last_ticket: u64,
     /// The running service, for [`Context::this`](crate::Context::this).
     pub(crate) this: Option<Arc<dyn Any + Send + Sync>>,
+    /// Who may send to which node of a cluster. Here, because few services need it, and a cell of its own is larger.
+    pub(crate) gates: Lazy<Gates>,
 }
 
 /// Which task is being polled: lets a future that waits on something of the service's own remember the task's slot, which
@@ -72,7 +74,6 @@ pub(crate) struct Tasks {
     pub(crate) timers: Local<Lazy<Timers>>,
     pub(crate) sockets: Local<Lazy<Sockets>>,
     pub(crate) watches: Local<Lazy<Watches>>,
-    pub(crate) gates: Local<Lazy<Gates>>,
 }
 
 impl Tasks {
@@ -84,7 +85,6 @@ impl Tasks {
             timers: Local::owned_by(owner, Lazy::default()),
             sockets: Local::owned_by(owner, Lazy::default()),
             watches: Local::owned_by(owner, Lazy::default()),
-            gates: Local::owned_by(owner, Lazy::default()),
         }
     }
 
@@ -110,6 +110,5 @@ impl Tasks {
         drop(self.timers.take());
         drop(self.sockets.take());
         drop(self.watches.take());
-        drop(self.gates.take());
     }
 }
