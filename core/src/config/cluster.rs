@@ -138,6 +138,7 @@ pub(super) fn check(
     entries: &Entries,
     sources: Sources<'_>,
 ) -> Result<Vec<Warning>, ConfigError> {
+    let has_certificates = cluster.tls_cert.is_some() || cluster.tls_ca.is_some();
     let odd = match (entries.get(KEY), &cluster.file) {
         (
             Some(Entry {
@@ -145,8 +146,10 @@ pub(super) fn check(
                 ..
             }),
             _,
-        ) => check_nodes(nodes)?,
-        (Some(entry), Some(file)) => check_nodes(&read_nodes(file, entry, sources)?)?,
+        ) => check_nodes(nodes, has_certificates)?,
+        (Some(entry), Some(file)) => {
+            check_nodes(&read_nodes(file, entry, sources)?, has_certificates)?
+        }
         _ => Vec::new(),
     };
     if let (Some(file), None) = (&cluster.secret_file, &cluster.secret) {
@@ -181,10 +184,10 @@ fn read_nodes(file: &Path, entry: &Entry, sources: Sources<'_>) -> Result<Entrie
     table(file, &text, KEY)
 }
 
-/// Names, addresses and options must be as the service that reads them wants them. Returns the options that it does not
-/// know.
-fn check_nodes(nodes: &Entries) -> Result<Vec<String>, ConfigError> {
-    let mut unknown = Vec::new();
+/// Names, addresses and options must be as the service that reads them wants them. Returns what is odd: options that it does
+/// not know, and addresses that cannot be spoken to.
+fn check_nodes(nodes: &Entries, has_certificates: bool) -> Result<Vec<String>, ConfigError> {
+    let mut odd = Vec::new();
     for (name, entry) in nodes {
         let (is_good, wanted) = match name.strip_prefix("__") {
             Some("nowaiting") => (
@@ -192,7 +195,7 @@ fn check_nodes(nodes: &Entries) -> Result<Vec<String>, ConfigError> {
                 "true or false, without quotes",
             ),
             Some(_) => {
-                unknown.push(format!(
+                odd.push(format!(
                     "{name} is no option of {KEY}; there is __nowaiting"
                 ));
                 continue;
@@ -216,7 +219,16 @@ fn check_nodes(nodes: &Entries) -> Result<Vec<String>, ConfigError> {
             });
         }
     }
-    Ok(unknown)
+    let is_tls = |entry: &Entry| {
+        let address = entry.value.text();
+        address.is_some_and(|text| text.starts_with("tls://"))
+    };
+    if !has_certificates && nodes.values().any(is_tls) {
+        odd.push(format!(
+            "{KEY} has tls:// addresses, and there is no certificate: neither cluster_tls_cert nor cluster_tls_ca is set"
+        ));
+    }
+    Ok(odd)
 }
 
 fn is_name(name: &str) -> bool {

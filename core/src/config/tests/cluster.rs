@@ -19,7 +19,6 @@ fn nodes_may_be_a_table() {
     let text = "[cluster]\n__nowaiting = true\n\"db\" = \"127.0.0.1:2528\"\nstock = \"skynet://old:1\"\n\
                 safe = \"tls://[::1]:2529\"\ndown = false\n'q\"\\' = \"h:1\"\n\"a.b\" = \"h:2\"";
     let loaded = load(text);
-    assert_eq!(loaded.warnings, []);
     let settings = &loaded.config.settings;
     assert_eq!(settings.get("cluster"), None);
     assert!(!settings.keys().any(|key| key.starts_with("cluster.")));
@@ -177,7 +176,15 @@ fn contradictions_are_warned_about() {
     let folder = Folder::with(&[("nodes.toml", ""), ("odd.toml", "__x = 1")]);
     let file = format!("cluster = {:?}\n", folder.0.join("nodes.toml"));
     let odd = format!("cluster = {:?}\n", folder.0.join("odd.toml"));
+    let tls = "cluster has tls:// addresses, and there is no certificate: neither cluster_tls_cert nor \
+               cluster_tls_ca is set";
+    let ca = format!(
+        "cluster_tls_ca = {:?}\ncluster = {{ db = \"tls://h:1\" }}",
+        folder.0.join("nodes.toml")
+    );
     for (text, warning) in [
+        ("cluster = { db = \"tls://h:1\" }", tls),
+        (&ca, ""),
         (
             "[cluster]\n__nowating = true",
             "__nowating is no option of cluster; there is __nowaiting",
