@@ -9,7 +9,7 @@ use crate::scenario::clustered::{Site, expect_error};
 use crate::scenario::net::as_handle;
 
 /// The longest name, without its `@`.
-const LONGEST: usize = 255;
+const LONGEST: usize = 254;
 
 pub(super) fn run(stage: &Stage, one: &Site, two: &Site) -> Result<()> {
     stage.step("names have one holder, and services one name");
@@ -61,18 +61,23 @@ fn registers(one: &Site, two: &Site) -> Result<()> {
     )?;
     two.clusterd(&format!("register svc {}", two.driver))?;
 
-    let longest = "n".repeat(LONGEST - 1);
+    let longest = "n".repeat(LONGEST);
     two.clusterd(&format!("register {longest} {other}"))?;
     let answer = one.call("two", &format!("@{longest}"), "ECHO long")?;
     expect_eq("a service with a long name", answer.as_str(), "long")?;
     let longer = "n".repeat(LONGEST + 1);
     let (failed, refused) = (skynet_abi::REASON_FAILED, skynet_abi::REASON_REFUSED);
-    for (site, words, reason) in [
-        (two, format!("CLUSTERD register {longer} {other}"), refused),
-        (one, format!("REQ two @{longer} 0 ECHO"), failed),
+    for (site, words, reason, most) in [
+        (
+            two,
+            format!("CLUSTERD register {longer} {other}"),
+            refused,
+            "254",
+        ),
+        (one, format!("REQ two @{longer} 0 ECHO"), failed, "255"),
     ] {
         let answer = site.ask(&words)?;
-        expect_error("a name that is too long", &answer, reason, &["255"])?;
+        expect_error("a name that is too long", &answer, reason, &[most])?;
     }
     two.probe.kill(&other)
 }
