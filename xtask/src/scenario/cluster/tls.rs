@@ -34,14 +34,20 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     expect_eq("bytes", answer, (16 << 20).to_string())?;
 
     let wrong = with(Plan::new(stage, "mistrusts")?, others.trust());
-    refused(stage, "another CA", finds(wrong, &far))?;
+    refused(
+        stage,
+        "another CA",
+        finds(wrong, &far),
+        "is not signed by a CA in",
+    )?;
     let plain = Plan::new(stage, "plain")?.finds("far", far.address);
-    refused(stage, "no TLS", plain)?;
+    refused(stage, "no TLS", plain, "wants TLS")?;
     let unencrypted = Plan::new(stage, "unencrypted")?.open(stage)?;
     refused(
         stage,
         "TLS where there is none",
         finds(trusting("tls_only")?, &unencrypted),
+        "does not answer in TLS",
     )?;
     let misnamed = with(Plan::new(stage, "misnamed")?, pki.identity("elsewhere"));
     let misnamed = listens(stage, &misnamed)?;
@@ -49,9 +55,19 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
         stage,
         "a certificate of somebody else",
         finds(trusting("careful")?, &misnamed),
+        "is for elsewhere.example, wanted 127.0.0.1",
     )?;
     strangers(&far)?;
     both(stage, &pki)?;
+    // A renewed certificate counts for new connections; who is connected stays so.
+    pki.sign("server", &["renewed.example"])?;
+    refused(
+        stage,
+        "a renewed certificate",
+        finds(trusting("late")?, &far),
+        "is for renewed.example",
+    )?;
+    near.reaches("far")?;
     pki.sign("server", &["127.0.0.1"])?;
     let later = finds(trusting("later")?, &far).start(stage)?;
     later.reaches("far")?;
@@ -75,11 +91,13 @@ fn finds(plan: Plan, far: &Site) -> Plan {
     plan.finds("far", format!("tls://{}", far.address))
 }
 
-fn refused(stage: &Stage, what: &str, plan: Plan) -> Result<()> {
+/// What a call fails with, and how soon.
+fn refused(stage: &Stage, what: &str, plan: Plan, text: &str) -> Result<()> {
     let near = plan.start(stage)?;
     let begin = Instant::now();
     let answer = near.try_call("far", "@svc", "ECHO")?;
-    expect_error(what, &answer, skynet_abi::REASON_NODE_LOST, &["far"])?;
+    let parts = ["far", text];
+    expect_error(what, &answer, skynet_abi::REASON_NODE_LOST, &parts)?;
     within(&format!("{what}: a call failed"), REFUSED, begin.elapsed())?;
     stage.detail(format!("{answer:?}"));
     Ok(())
@@ -110,7 +128,14 @@ fn both(stage: &Stage, pki: &Pki) -> Result<()> {
     let known = with(trusting("known")?, pki.identity("client")).set("cluster_secret", SECRET);
     finds(known, &far).start(stage)?.reaches("far")?;
     let nobody = trusting("nobody")?.set("cluster_secret", SECRET);
-    refused(stage, "no certificate", finds(nobody, &far))?;
+    let wanted = "wants a certificate";
+    refused(stage, "no certificate", finds(nobody, &far), wanted)?;
+    let others = Pki::new(stage.folder(), "strangers")?;
+    others.sign("client", &["client.example"])?;
+    let alien = with(trusting("alien")?, others.identity("client")).set("cluster_secret", SECRET);
+    let unknown = "does not know the CA that signed our certificate";
+    refused(stage, "a client of another CA", finds(alien, &far), unknown)?;
     let no_secret = with(trusting("no_secret")?, pki.identity("client"));
-    refused(stage, "no secret", finds(no_secret, &far))
+    let secret = "cluster_secret";
+    refused(stage, "no secret", finds(no_secret, &far), secret)
 }
