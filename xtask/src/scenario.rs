@@ -8,6 +8,7 @@ mod chat;
 mod cluster;
 mod cluster_demo;
 mod cluster_faults;
+mod cluster_interop;
 mod clustered;
 mod commands;
 mod fake_node;
@@ -128,6 +129,11 @@ const SCENARIOS: &[Scenario] = &[
         name: "cluster-faults",
         about: "nodes die, hang and come back, links are cut, listeners flap, peers send what they should not",
         run: cluster_faults::run,
+    },
+    Scenario {
+        name: "cluster-interop",
+        about: "unmodified Skynet nodes of a cluster, played byte by byte, as servers and as clients of ours",
+        run: cluster_interop::run,
     },
     Scenario {
         name: "network",

@@ -7,7 +7,10 @@
 //! * to `H` a fourth value, of 20 bytes;
 //! * values behind those of `W`, `C`, `N` and `D`;
 //! * one frame for the logger, as the first one, unless it is known that nobody would understand it.
+//!
+//! Nodes of a cluster are in [`cluster`], which also says what ours may ask of them.
 
+pub(crate) mod cluster;
 mod frame;
 mod inbox;
 mod judge;

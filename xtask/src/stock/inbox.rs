@@ -49,6 +49,15 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
+    /// What comes within this time, if anything; an error when it has ended.
+    pub(super) fn wait(&self, time: Duration) -> Result<Option<T>> {
+        match self.came.recv_timeout(time) {
+            Ok(thing) => thing.map(Some).with_context(|| self.whose.clone()),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => bail!("{}: it has ended", self.whose),
+        }
+    }
+
     /// Waits for the end, before which nothing more may come.
     pub(super) fn end(&self, limit: Duration) -> Result<()>
     where
