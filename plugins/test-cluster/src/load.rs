@@ -3,6 +3,7 @@
 //! | request | does |
 //! |---|---|
 //! | `CALLS NODE SERVICE COUNT LIMIT WORD…` | so many calls at once, and what became of them |
+//! | `FLOOD NODE SERVICE COUNT BYTES` | as many with so large bodies, one turn after the other, without waiting for answers |
 //! | `TOKENS NODE SERVICE COUNT CALLERS` | so many calls, so many at a time, each with an answer of its own |
 //! | `PING NODE SERVICE COUNT PAUSE` | small calls one after the other, with pauses of milliseconds: their round trips |
 //! | `FLOW NODE SERVICE COUNT CALLERS BYTES` | calls with so large bodies and answers, so many at a time |
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use skynet_service::seri::{Table, Value, encode};
-use skynet_service::{Context, Error, KIND_LUA, Reason, Result, bail};
+use skynet_service::{Call, Context, Error, KIND_LUA, Reason, Result, bail};
 
 use crate::remote;
 use crate::streams::{made, mixed};
@@ -32,6 +33,9 @@ pub(crate) async fn run(cx: &Context, words: &[&str]) -> Result<String> {
             let body = crate::values::pack(rest.iter().copied())?;
             let request = remote::request("req", service, body)?;
             calls(cx, node, request, count.parse()?, limit.parse()?).await
+        }
+        ["FLOOD", node, service, count, bytes] => {
+            flood(cx, node, service, count.parse()?, bytes.parse()?).await
         }
         ["TOKENS", node, service, count, callers] => {
             tokens(cx, node, service, count.parse()?, callers.parse()?).await
@@ -69,6 +73,30 @@ async fn calls(
     let open: Vec<_> = (0..count)
         .map(|_| remote::call(cx, sender, request.clone(), limit))
         .collect();
+    Ok(ends(begin, open).await)
+}
+
+async fn flood(
+    cx: &Context,
+    node: &str,
+    service: &str,
+    count: u64,
+    bytes: usize,
+) -> Result<String> {
+    let sender = remote::sender(cx, node).await?;
+    let request = remote::request("req", service, made(bytes, 7))?;
+    let begin = Instant::now();
+    let mut open = Vec::new();
+    for _ in 0..count {
+        open.push(remote::call(cx, sender, request.clone(), 0));
+        // What lies in the sender's mailbox is not what is measured.
+        cx.sleep(Duration::from_millis(1)).await;
+    }
+    Ok(ends(begin, open).await)
+}
+
+/// What became of calls.
+async fn ends(begin: Instant, open: Vec<Call<'_>>) -> String {
     let (mut replies, mut reasons, mut first) = (0_u64, BTreeMap::new(), String::new());
     for call in open {
         match call.await {
@@ -86,11 +114,11 @@ async fn calls(
         .iter()
         .map(|(reason, count)| format!("{reason}:{count}"))
         .collect();
-    Ok(format!(
+    format!(
         "replies={replies} errors={errors} ms={} reasons={} text={first}",
         begin.elapsed().as_millis(),
         reasons.join(",")
-    ))
+    )
 }
 
 /// Calls, several at once, one after the other in each of the rows.

@@ -1,5 +1,6 @@
 //! Nodes that move while they are called.
 
+use std::net::TcpListener;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -67,10 +68,32 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     expect_error("a message", &answer, reason, &text)?;
     one.clusterd(&format!("reload {{moving={}}}", addresses[0]))?;
     is_at(&one, old)?;
+    unwritten(stage, &one, old)?;
     for site in sites {
         site.node.stop()?;
     }
     Ok(())
+}
+
+/// Who waits for a connection waits for the next one, when the node has moved meanwhile.
+fn unwritten(stage: &Stage, one: &Site, wanted: &Site) -> Result<()> {
+    stage.step("a node moves before it was ever reached");
+    // Connections to it are made by the system, and nobody says a word on them.
+    let nobody = TcpListener::bind("127.0.0.1:0")?;
+    one.clusterd(&format!("reload {{slow={}}}", nobody.local_addr()?))?;
+    let waiting = one.begin("CALLS slow @svc 100 0 ECHO there")?;
+    eventually("calls to wait", PATIENCE, || {
+        Ok((one.figure("slow", "waiting")? == "100").then_some(()))
+    })?;
+    let begin = Instant::now();
+    one.clusterd(&format!("reload {{slow={}}}", wanted.address))?;
+    let report = waiting.reply(PATIENCE)?;
+    expect_counts(&report, &[("replies", 100), ("errors", 0)])?;
+    within(
+        "what had not been sent went there",
+        AT_ONCE,
+        begin.elapsed(),
+    )
 }
 
 /// The node that is called `moving` is this one.

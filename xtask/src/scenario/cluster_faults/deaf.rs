@@ -1,11 +1,15 @@
-//! A client that asks and never reads.
+//! A client that asks and never reads, and a server that never reads.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
+use super::SILENT;
+use crate::deadline::within;
+use crate::node::PATIENCE;
 use crate::scenario::Stage;
-use crate::scenario::clustered::Plan;
+use crate::scenario::clustered::{Plan, expect_counts};
 use crate::scenario::memory::mib;
 use crate::stock::link::{Link, To, begin, framed, part};
 
@@ -20,6 +24,11 @@ const SIZE: usize = 1 << 20;
 const TIME: Duration = Duration::from_secs(3);
 
 pub(super) fn run(stage: &Stage) -> Result<()> {
+    client(stage)?;
+    server(stage)
+}
+
+fn client(stage: &Stage) -> Result<()> {
     stage.step(format!(
         "a client asks for {ASKED} MiB, and never reads what it gets"
     ));
@@ -59,4 +68,29 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     ensure!(tokens.starts_with("right=500 failed=0 wrong=0"), "{tokens}");
     drop(deaf);
     far.node.stop()
+}
+
+fn server(stage: &Stage) -> Result<()> {
+    stage.step(format!(
+        "a server never reads, and {ASKED} calls of 1 MiB are made to it"
+    ));
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let near = Plan::new(stage, "asks_much")?
+        .finds("far", listener.local_addr()?)
+        .set("cluster_queue_bytes", "8M")
+        .start(stage)?;
+    let before = near.node.usage()?.private;
+    let begin = Instant::now();
+    let calls = near.begin(&format!("FLOOD far @svc {ASKED} {SIZE}"))?;
+    let link = Link::accept_as_stock(&listener, PATIENCE)?;
+    let report = calls.reply(PATIENCE)?;
+    within("all of them failed", SILENT, begin.elapsed())?;
+    drop(link);
+    let cost = near.node.usage()?.private.saturating_sub(before);
+    stage.detail(format!("{report}; {} in the end", mib(cost)));
+    expect_counts(&report, &[("replies", 0), ("errors", ASKED.into())])?;
+    let refused = format!("{}:", skynet_abi::REASON_REFUSED);
+    ensure!(report.contains(&refused), "none was refused: {report}");
+    ensure!(cost <= 3 * (QUEUE + BESIDE), "it cost {}", mib(cost));
+    near.node.stop()
 }

@@ -12,7 +12,7 @@ use crate::node::PATIENCE;
 use crate::scenario::Stage;
 use crate::scenario::clustered::{Plan, Site};
 use crate::scenario::memory::mib;
-use crate::stock::link::{Link, To, begin, framed, part, small, text};
+use crate::stock::link::{Link, PROBE, To, begin, framed, part, small, text};
 
 /// What the nodes know.
 const SECRET: &str = "open sesame, 0123456789";
@@ -39,6 +39,7 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     near.reaches("far")?;
     let before = far.tell("LAST")?;
     unmodified(&far)?;
+    impostor(&far)?;
     crowd(stage, &far)?;
     let after = far.tell("LAST")?;
     ensure!(before == after, "a stranger was let in: {after}");
@@ -76,6 +77,44 @@ fn unmodified(far: &Site) -> Result<()> {
         within("a stranger was thrown out", UNPROVEN, begin.elapsed())?;
     }
     Ok(())
+}
+
+/// One that speaks as our nodes do, but does not know what they know.
+fn impostor(far: &Site) -> Result<()> {
+    let begin = Instant::now();
+    let mut stranger = Link::connect(far.address)?;
+    let hello = [
+        &b"\0SKYNET\x01\x01"[..],
+        &[7; 16],
+        &3000_u32.to_le_bytes(),
+        &[0],
+    ]
+    .concat();
+    stranger.send(&small(To::Handle(0), PROBE, &string(&hello)))?;
+    let answer = stranger.response(SHORT)?;
+    ensure!(
+        answer.session == PROBE && answer.kind == 1,
+        "the hello was answered with {answer:?}"
+    );
+    let proof = [&b"\0SKYNET\x01\x02"[..], &[9; 32]].concat();
+    stranger.send(&small(To::Handle(0), PROBE, &string(&proof)))?;
+    let call = small(To::Name("@svc"), 1, &text("let me in"));
+    // It may have been closed already.
+    let _ = stranger.send(&call);
+    stranger.expect_closed(PATIENCE)?;
+    within(
+        "one with a wrong proof was thrown out",
+        UNPROVEN,
+        begin.elapsed(),
+    )
+}
+
+/// A string of 32 to 65,535 bytes or less, as `skynet.pack` writes it.
+fn string(bytes: &[u8]) -> Vec<u8> {
+    match bytes.len() {
+        len @ 0..32 => [&[(len as u8) << 3 | 4][..], bytes].concat(),
+        len => [&[0x15][..], &(len as u16).to_le_bytes(), bytes].concat(),
+    }
 }
 
 /// Many that are silent, say a byte now and then, or send as much as they can.
