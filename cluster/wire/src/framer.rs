@@ -160,3 +160,26 @@ impl fmt::Display for FrameTooLong {
 }
 
 impl std::error::Error for FrameTooLong {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a frame of so many bytes in two pieces; the room that is kept when it is done.
+    fn kept_after(len: u16) -> usize {
+        let mut framer = Framer::new();
+        let stream = [&len.to_be_bytes()[..], &vec![7; len.into()]].concat();
+        let (mut first, mut second) = stream.split_at(stream.len() / 2);
+        assert_eq!(framer.next(&mut first), Ok(None));
+        let frame = framer.next(&mut second).map(|frame| frame.map(<[u8]>::len));
+        assert_eq!(frame, Ok(Some(len.into())));
+        assert_eq!(framer.next(&mut second), Ok(None));
+        framer.torn.capacity()
+    }
+
+    #[test]
+    fn the_room_of_a_large_frame_is_given_back_and_that_of_a_small_one_kept() {
+        assert_eq!(kept_after(u16::MAX), 0);
+        assert_eq!(kept_after(1000), HEADER + 1000);
+    }
+}
