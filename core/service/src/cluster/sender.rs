@@ -152,10 +152,19 @@ pub(super) async fn request(
 
 const SENDER_ENDED: &str = "the service of this node that has the connection has ended";
 
+const CLUSTERD_ENDED: &str = "the service of this node that knows the others has ended";
+
+/// Whether a call has failed because the callee is no more.
+fn is_end(error: &CallError) -> bool {
+    match error {
+        CallError::NotSent(error) => error.is_gone(),
+        CallError::Failed { reason, .. } => matches!(*reason, Reason::DEAD | Reason::KILLED),
+    }
+}
+
 /// What the failure of a call to a sender means. That the sender itself has ended is no end of the other service.
 fn failed(cx: &Context, remote: Remote<'_>, sender: Handle, error: CallError) -> ClusterError {
-    let is_end = matches!(error.reason(), Reason::DEAD | Reason::KILLED);
-    if is_end && !is_alive(cx, sender) {
+    if is_end(&error) && !is_alive(cx, sender) {
         gates(cx, |gates| gates.forget(remote.node, sender));
         return ClusterError::NodeLost {
             peer: remote.into(),
@@ -235,6 +244,10 @@ async fn ask_for_sender(cx: &Context, terms: Terms, node: &str) -> Result<Handle
     });
     sender.map_err(|error| match error {
         ClusterError::NoCluster { text } => Failure::NoCluster(text.into()),
+        // That it has ended says nothing of the node, nor of a service there.
+        ClusterError::Request(RequestError::Call(error)) if is_end(&error) => {
+            Failure::Told(Reason::NODE_LOST, CLUSTERD_ENDED.into())
+        }
         ClusterError::Request(RequestError::Call(CallError::Failed { reason, text, .. })) => {
             Failure::Told(reason, text.into())
         }

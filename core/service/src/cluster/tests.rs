@@ -479,6 +479,18 @@ fn a_sender_that_always_ends_is_given_up() {
 }
 
 #[test]
+fn the_end_of_clusterd_is_that_of_no_node() {
+    let mut lab = Lab::new();
+    let asked = lab.order("send 1");
+    lab.node.end_peer(lab.clusterd, Reason::KILLED);
+    let outcome = lab.outcome(&asked).expect("an end");
+    assert!(
+        outcome.starts_with("NodeLost: ") && outcome.contains("knows the others has ended"),
+        "{outcome}"
+    );
+}
+
+#[test]
 fn errors_say_what_happened() {
     let to_store = "request to .store of cluster node db failed: ";
     let mut lab = Lab::connected();
