@@ -104,6 +104,17 @@ impl<H: Head> Outbox<H> {
         self.full.is_empty() && self.open.len() == 0 && self.lanes.is_empty()
     }
 
+    /// Frames that wait, in pieces of whole ones.
+    pub(crate) fn frames_that_wait(&self) -> impl Iterator<Item = &[u8]> {
+        let chunks = self.full.iter().chain([&self.open]);
+        chunks.map(|chunk| &chunk.0[..])
+    }
+
+    /// The messages that wait as they are, or in part.
+    pub(crate) fn heads_that_wait(&self) -> impl Iterator<Item = &H> {
+        self.lanes.values().flatten().map(|item| &item.head)
+    }
+
     /// Bytes that wait.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes

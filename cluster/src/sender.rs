@@ -7,6 +7,7 @@ mod answers;
 mod greeting;
 mod head;
 mod link;
+mod losses;
 mod pending;
 mod pulse;
 mod requests;

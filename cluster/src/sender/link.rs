@@ -13,6 +13,7 @@ use skynet_service::{Context, Error, RawMessage, Reason, Result, log};
 
 use super::Sender;
 use super::greeting::{Expected, Verdict, judge};
+use super::losses;
 use super::pulse::Pulse;
 use super::timer::Timer;
 use crate::bytes::Bytes;
@@ -293,6 +294,8 @@ impl Sender {
             .map_or(Duration::ZERO, |connection| {
                 cx.now().saturating_sub(connection.since)
             });
+        // Nothing that is left to write would be read.
+        self.output.congested = true;
         self.hang_up(cx);
         if !was_up {
             return self.not_reached(cx, &why);
@@ -343,6 +346,14 @@ impl Sender {
             connection.line.close(cx);
         } else if let Some(socket) = socket {
             let _ = cx.socket_close(socket, Duration::ZERO);
+        }
+        let lost = losses::pushes(&self.output.outbox);
+        if lost > 0 {
+            self.counts.dropped += lost;
+            log::warn!(
+                "cluster node {}: {lost} messages that waited to be written are lost with the connection",
+                self.node
+            );
         }
         self.output.clear();
     }
@@ -413,8 +424,6 @@ impl Sender {
         let allowed = heartbeat + connection.pulse.grace(connection.line.written);
         if silence >= allowed {
             let why = format!("it was silent for {} ms", silence.as_millis());
-            // Nothing that is left to write would be read.
-            self.output.congested = true;
             return self.on_end(cx, Cow::Owned(why));
         }
         let answers = &mut connection.answers;

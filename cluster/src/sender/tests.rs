@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use skynet_cluster_wire::{self as wire, FLAG_PROOF, Handshake, Role, Secret, ServerHello};
-use skynet_seri::{PackArgs, Value, pack};
+use skynet_seri::{PackArgs, Value, pack, unpack};
 use skynet_service::testing::{Node, Pending};
 use skynet_service::{CallError, Handle, KIND_LUA, KIND_TEXT, Outgoing, Reason};
 
@@ -186,6 +186,36 @@ fn a_push_is_answered_when_it_is_written() {
     // Our nodes only say that it lies in a mailbox.
     let ack = world.ask(&("ack", "@svc", "x"));
     assert_eq!(world.error(&ack).0, Reason::UNSUPPORTED);
+}
+
+#[test]
+fn messages_that_are_lost_with_the_connection_are_counted() {
+    let mut world = World::unmodified();
+    world.read();
+    let large = "x".repeat(40_000);
+    // The end of the connection lies in front of the time to write.
+    world.node.send(world.server, KIND_TEXT, "").unwrap();
+    for body in ["1", &large[..], "3"] {
+        let push = pack(&("push", "@svc", body)).unwrap();
+        world.node.send(world.sender, KIND_LUA, push).unwrap();
+    }
+    let call = pack(&("req", "@svc", "4")).unwrap();
+    let call = world.node.begin_call(world.sender, KIND_LUA, call).unwrap();
+    assert_eq!(world.error(&call).0, Reason::NODE_LOST);
+    let logs = world.node.logs();
+    assert!(
+        logs.iter()
+            .any(|log| log.text.contains(": 3 messages that waited")),
+        "{logs:?}"
+    );
+    let state = world.ask(&("state",));
+    let state = world.answer(&state).unwrap().unwrap();
+    let (state,) = unpack::<(Value,)>(&state).unwrap();
+    let Value::Table(state) = state else {
+        panic!("{state:?}");
+    };
+    let dropped = state.pairs.iter().find(|(key, _)| *key == "dropped".into());
+    assert_eq!(dropped.map(|(_, count)| count), Some(&Value::Integer(3)));
 }
 
 #[test]
