@@ -1,11 +1,13 @@
 //! Carries the requests of this node to one other node, and the answers back: the module `clustersender`.
 //!
 //! Launched by clusterd, one for each name of a node. `sender/requests.rs` takes what services send, `sender/link.rs`
-//! has the connection, `sender/answers.rs` reads what comes on it, `sender/pending.rs` knows who waits for what.
+//! has the connection, `sender/answers.rs` reads what comes on it, `sender/pending.rs` knows who waits for what,
+//! `sender/life.rs` asks whether the other node lives.
 
 mod answers;
 mod greeting;
 mod head;
+mod life;
 mod link;
 mod losses;
 mod pending;

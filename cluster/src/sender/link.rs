@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use skynet_cluster_wire::{
-    self as wire, Beat, ClientHello, Limits, Reassembler, Response, SESSION_PROBE,
-};
+use skynet_cluster_wire::{ClientHello, Limits, Reassembler, Response};
 use skynet_seri::{Reader, ValueRef};
 use skynet_service::abi::{SOCKET_ABORT, SOCKET_DATA};
 use skynet_service::socket::{SocketEvent, SocketId};
@@ -13,16 +11,14 @@ use skynet_service::{Context, Error, RawMessage, Reason, Result, log};
 
 use super::Sender;
 use super::greeting::{Expected, Verdict, judge};
-use super::losses;
 use super::pulse::Pulse;
 use super::timer::Timer;
+use super::{life, losses};
 use crate::bytes::Bytes;
 use crate::line::Line;
 use crate::table::{Address, Scheme};
 use crate::transport::Transport;
 
-/// How often the other node is asked whether it lives, in the time that it may be silent.
-const BEATS: u32 = 4;
 /// How long a connection may take to say who is at its other end, at least.
 const GREETING: Duration = Duration::from_secs(3);
 /// Pauses between two dials that nobody waits for.
@@ -44,7 +40,7 @@ pub(super) enum State {
 pub(super) struct Connection {
     pub(super) line: Line,
     /// How much of what was written was taken.
-    pulse: Pulse,
+    pub(super) pulse: Pulse,
     /// Answers that come in parts.
     pub(super) answers: Reassembler<Bytes, ()>,
     /// What the other end is to say of itself; nothing more when it is up.
@@ -281,7 +277,7 @@ impl Sender {
             self.node,
             if is_ours { "" } else { ", an unmodified one" }
         );
-        Timer::Beat(self.generation).set(cx, self.settings.heartbeat / BEATS);
+        self.beat_later(cx);
         self.send_waiting(cx);
     }
 
@@ -412,48 +408,6 @@ impl Sender {
         }
     }
 
-    /// Asks whether the other end lives, and looks whether it did.
-    fn beat(&mut self, cx: &Context) {
-        let now = cx.now();
-        let heartbeat = self.settings.heartbeat;
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        let beat = heartbeat / BEATS;
-        let silence = connection.line.silence(now, beat);
-        let allowed = heartbeat + connection.pulse.grace(connection.line.written);
-        if silence >= allowed {
-            let why = format!("it was silent for {} ms", silence.as_millis());
-            return self.on_end(cx, Cow::Owned(why));
-        }
-        let answers = &mut connection.answers;
-        self.pending.forget_overdue(now, |session| {
-            answers.remove(session);
-        });
-        self.ask_for_life(cx);
-        Timer::Beat(self.generation).set(cx, beat.min(allowed.saturating_sub(silence)));
-    }
-
-    fn ask_for_life(&mut self, cx: &Context) {
-        if let Some(connection) = &mut self.connection {
-            connection.pulse.ask(connection.line.written);
-            let question = Beat {
-                stamp: u64::try_from(cx.now().as_millis()).unwrap_or(u64::MAX),
-            };
-            self.output.outbox.frames(|out| ask(out, &question.write()));
-            self.mark(cx);
-        }
-    }
-
-    /// Asks behind each piece of much that was written.
-    #[inline]
-    fn ask_if_due(&mut self, cx: &Context) {
-        let connection = self.connection.as_deref();
-        if connection.is_some_and(|connection| connection.pulse.is_due(connection.line.written)) {
-            self.ask_for_life(cx);
-        }
-    }
-
     /// Something waits to be written.
     #[inline]
     pub(super) fn mark(&mut self, cx: &Context) {
@@ -482,15 +436,7 @@ impl Sender {
 /// Asks the other end something about itself, right away.
 fn probe(cx: &Context, connection: &mut Connection, body: &[u8]) -> Result<(), String> {
     let mut frame = Bytes::default();
-    ask(&mut frame, body);
+    life::ask(&mut frame, body);
     let line = &mut connection.line;
     line.transport.write(cx, line.socket, frame.0)
-}
-
-/// Writes a question about the other end itself.
-fn ask(out: &mut Bytes, body: &[u8]) {
-    let address = wire::Address::Handle(0);
-    if let Err(error) = wire::small_request(out, address, SESSION_PROBE, false, body) {
-        log::error!("a probe cannot be written: {error}");
-    }
 }
