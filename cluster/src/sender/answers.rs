@@ -23,6 +23,9 @@ impl Sender {
         while let Some(frame) = framer.next(&mut bytes).map_err(|error| error.to_string())? {
             let answer = Response::parse(frame)
                 .map_err(|error| format!("it answers what cannot be read: {error}"))?;
+            if answer.is_extension() && !self.is_ours {
+                return Err("it answers as one of ours, and has not said that it is".to_owned());
+            }
             if let Response::Ok { session, body } = answer
                 && let Some(caller) = self.pending.remove(session)
             {
@@ -80,7 +83,13 @@ impl Sender {
             }
             Response::Error { text, .. } => {
                 let text = String::from_utf8_lossy(text);
-                self.fail_session(cx, session, Reason::FAILED, &text);
+                // It does not say why. A query can only fail in one way.
+                let reason = if self.pending.is_query(session) {
+                    Reason::UNKNOWN
+                } else {
+                    Reason::FAILED
+                };
+                self.fail_session(cx, session, reason, &text);
             }
             Response::Reason { reason, text, .. } => {
                 let text = String::from_utf8_lossy(text);

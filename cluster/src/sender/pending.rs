@@ -14,8 +14,8 @@ pub(super) struct Caller {
     pub(super) session: i32,
     /// When its node has told it that the time is up; 0 for never.
     pub(super) deadline: u64,
-    /// It wants to know only that a message lies in a mailbox.
-    pub(super) is_ack: bool,
+    /// It asks who has a name.
+    pub(super) is_query: bool,
 }
 
 /// The calls whose answers have not come, by the session on the wire.
@@ -50,6 +50,13 @@ impl Pending {
     #[inline]
     pub(super) fn contains(&self, session: u32) -> bool {
         self.calls.contains_key(&session)
+    }
+
+    /// Whether a call asks who has a name.
+    pub(super) fn is_query(&self, session: u32) -> bool {
+        self.calls
+            .get(&session)
+            .is_some_and(|caller| caller.is_query)
     }
 
     /// Adds a call. Returns after how long to look at [limits](Self::expire) if nobody does yet.
@@ -128,7 +135,7 @@ mod tests {
             handle: Handle(1),
             session,
             deadline,
-            is_ack: false,
+            is_query: false,
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Waiting {
 #[derive(Clone, Copy, Debug)]
 struct Request {
     kind: Kind,
+    /// Who has a name is asked, not a service.
+    is_query: bool,
     /// Who asks.
     source: Handle,
     session: i32,
@@ -118,6 +120,7 @@ impl Sender {
         }
         let request = Request {
             kind,
+            is_query: false,
             source: message.source(),
             session: message.session(),
             is_call: message.is_call(),
@@ -266,7 +269,7 @@ impl Sender {
             handle: request.source,
             session: request.session,
             deadline: request.deadline,
-            is_ack: request.kind == Kind::Ack,
+            is_query: request.is_query,
         };
         if let Some(limit) = self.pending.insert(session, caller, cx.now()) {
             Timer::Limit.set(cx, limit);
@@ -339,6 +342,7 @@ impl Sender {
         self.admit(buffer.len())?;
         let request = Request {
             kind: Kind::Call,
+            is_query: true,
             source: message.source(),
             session: message.session(),
             is_call: true,

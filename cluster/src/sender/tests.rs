@@ -163,6 +163,23 @@ fn calls_count_from_one_and_their_answers_go_to_the_callers() {
 }
 
 #[test]
+fn an_unmodified_node_says_only_that_a_name_is_unknown() {
+    let mut world = World::unmodified();
+    let query = world.ask(&("query", "nobody"));
+    let call = world.ask(&("req", "@nobody", ""));
+    world.say(|out| {
+        wire::error(out, 1, b"name not found");
+        wire::error(out, 2, b"Invalid name");
+    });
+    assert_eq!(world.error(&query).0, Reason::UNKNOWN);
+    assert_eq!(world.error(&call).0, Reason::FAILED);
+    // It cannot answer as one of ours does.
+    let call = world.ask(&("req", "@svc", ""));
+    world.say(|out| wire::reason(out, 3, Reason::DEAD.0, b""));
+    assert_eq!(world.error(&call).0, Reason::NODE_LOST);
+}
+
+#[test]
 fn a_push_is_answered_when_it_is_written() {
     let mut world = World::unmodified();
     let push = world.ask(&("push", "@svc", "x"));

@@ -68,10 +68,14 @@ fn requests(site: &Site, server: &ClusterServer) -> Result<Served> {
     let query = site.begin("CLUSTERD query far nobody")?;
     served.expect(&framed(&small(To::Handle(0), 5, &text("nobody"))))?;
     served.send(&bytes(vectors::ERROR))?;
-    // Nobody knows why an unmodified one says no.
-    let failed = skynet_abi::REASON_FAILED;
+    let unknown = skynet_abi::REASON_UNKNOWN;
     let told = query.answer(PATIENCE)?;
-    expect_error("a name that nobody has", &told, failed, &["name not found"])?;
+    expect_error(
+        "a name that nobody has",
+        &told,
+        unknown,
+        &["name not found"],
+    )?;
     site.tell("PUSH far @svc 0 PUSHED")?;
     served.expect(&bytes(vectors::PUSH))?;
     Ok(served)
