@@ -18,6 +18,8 @@ use crate::{
 
 /// The service that knows the cluster, on every node where somebody has asked for it.
 const CLUSTERD: &str = ".clusterd";
+/// How much longer than whoever asks clusterd remembers the question.
+const FORGET: Duration = Duration::from_secs(1);
 /// How often a sender may have ended that was just found.
 const ATTEMPTS: usize = 3;
 /// What is in front of the body of a request, at most: its kind, and the heads of two strings.
@@ -195,11 +197,12 @@ pub(super) async fn find<'cx>(
         return Ok(sender);
     }
     let place = place.get_or_insert_with(|| Place::enter(cx, remote.node));
+    let waiting = wait(cx, terms, remote, deadline, place);
     let Some(deadline) = deadline else {
-        return wait(cx, terms, remote, place).await;
+        return waiting.await;
     };
     let rest = deadline.saturating_sub(cx.now());
-    let found = cx.timeout(rest, wait(cx, terms, remote, place)).await;
+    let found = cx.timeout(rest, waiting).await;
     found.unwrap_or_else(|_| {
         Err(ClusterError::TimedOut {
             peer: remote.into(),
@@ -213,6 +216,7 @@ async fn wait(
     cx: &Context,
     terms: Terms,
     remote: Remote<'_>,
+    deadline: Option<Duration>,
     place: &Place<'_>,
 ) -> Result<Handle, ClusterError> {
     loop {
@@ -221,7 +225,7 @@ async fn wait(
             Turn::Fail(failure) => return Err(ClusterError::no_sender(remote.into(), &failure)),
             Turn::Ask | Turn::Wait => {}
         }
-        match ask_for_sender(cx, terms, remote.node).await {
+        match ask_for_sender(cx, terms, remote.node, deadline).await {
             Ok(sender) => gates(cx, |gates| gates.found(remote.node, sender)),
             Err(failure) => {
                 let woken = gates(cx, |gates| gates.failed(remote.node, failure));
@@ -231,10 +235,16 @@ async fn wait(
     }
 }
 
-async fn ask_for_sender(cx: &Context, terms: Terms, node: &str) -> Result<Handle, Failure> {
-    // The time is watched by whoever waits for this.
+async fn ask_for_sender(
+    cx: &Context,
+    terms: Terms,
+    node: &str,
+    deadline: Option<Duration>,
+) -> Result<Handle, Failure> {
+    // Whoever waits for this gives up by himself: clusterd forgets the question a little later.
+    let rest = deadline.map(|deadline| deadline.saturating_sub(cx.now()));
     let terms = Terms {
-        limit: None,
+        limit: rest.map(|rest| rest.saturating_add(FORGET)),
         ..terms
     };
     let answer = ask_clusterd(cx, terms, &("sender", node)).await;
