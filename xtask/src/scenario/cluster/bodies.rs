@@ -41,7 +41,7 @@ pub(super) fn run(stage: &Stage, one: &Site, two: &Site) -> Result<()> {
     }
     callers(stage, one, two)?;
     order(stage, one, two)?;
-    beside(stage, one)
+    beside(stage, one, two)
 }
 
 fn callers(stage: &Stage, one: &Site, two: &Site) -> Result<()> {
@@ -89,13 +89,16 @@ fn order(stage: &Stage, one: &Site, two: &Site) -> Result<()> {
     Ok(())
 }
 
-fn beside(stage: &Stage, one: &Site) -> Result<()> {
+/// Between other services than the large ones.
+fn beside(stage: &Stage, one: &Site, two: &Site) -> Result<()> {
     stage.step("small calls pass beside calls of 16 MiB");
+    let aside = two.probe.launch("test_cluster -")?;
+    two.clusterd(&format!("register aside {aside}"))?;
     let other = one.probe.launch("test_cluster -")?;
     let size = 16 << 20;
     let flow = format!("FLOW two @svc {LARGE} {FLOW} {size}");
     let flow = one.probe.begin(&other, &flow)?;
-    let trips = RoundTrips::parse(&one.tell(&format!("PING two @svc {PINGS} 1"))?)?;
+    let trips = RoundTrips::parse(&one.tell(&format!("PING two @aside {PINGS} 1"))?)?;
     let report = flow.reply(PATIENCE)?;
     expect_counts(&report, &[("right", LARGE), ("wrong", 0)])?;
     stage.detail(format!("beside {LARGE} large ones: {trips}"));

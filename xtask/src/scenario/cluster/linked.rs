@@ -13,17 +13,19 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     let addresses = [fixed_address()?, fixed_address()?];
     let here = network(stage, "h", 1, ("beyond", addresses[1].to_string()))?;
     let there = network(stage, "b", 3, ("home", addresses[0].to_string()))?;
-    // Global names are not exported by themselves.
     for (sites, address) in [(&here, addresses[0]), (&there, addresses[1])] {
-        tell(
-            &sites[0],
-            &format!("CLUSTERD listen {address} {{expose=all}}"),
-        )?;
+        tell(&sites[0], &format!("CLUSTERD listen {address}"))?;
     }
     for (from, node, to) in [(&here, "beyond", &there), (&there, "home", &here)] {
         // The far service is on another node than the one that is called.
         let far = &to[1];
         far.register("FARAWAY")?;
+        let hidden = from[0]
+            .probe
+            .ask(DRIVER, &format!("REQ {node} FARAWAY 0 ECHO"))?;
+        let (refused, text) = (skynet_abi::REASON_REFUSED, ["cluster_expose"]);
+        expect_error("what is not exported", &hidden, refused, &text)?;
+        tell(&to[0], "CLUSTERD export FARAWAY")?;
         let answer = tell(
             &from[0],
             &format!("REQ {node} FARAWAY 0 ECHO by a global name"),
