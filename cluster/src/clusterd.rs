@@ -58,7 +58,7 @@ use nodes::Nodes;
 use request::{Request, answered_table};
 use running::{Role, Running};
 use settings::Settings;
-use waiting::{Alarm, Waiter};
+use waiting::{Alarm, Losses, Waiter};
 
 /// The name by which services of the node find it.
 const NAME: &str = ".clusterd";
@@ -73,6 +73,7 @@ struct State {
     nodes: Nodes,
     held: Held<Waiter>,
     alarm: Option<Alarm>,
+    losses: Losses,
     running: Running,
     names: Names,
     exports: Exports,
@@ -100,6 +101,7 @@ impl Service for Clusterd {
             nodes,
             held: Held::new(settings.queue_bytes),
             alarm: None,
+            losses: Losses::default(),
             running: Running::default(),
             names: Names::default(),
             exports,

@@ -92,7 +92,7 @@ impl Clusterd {
         }
         for waiter in waiters {
             let served = self.serve(cx, node, &waiter.wanted, &waiter.message);
-            waiter.conclude(cx, node, served);
+            self.conclude(cx, node, waiter, served);
         }
     }
 
@@ -100,7 +100,7 @@ impl Clusterd {
     pub(super) fn release_all(&self, cx: &Context) {
         for (node, waiter) in self.state.with(|state| state.held.take_all()) {
             let error = unknown(&node, " (and nobody waits for it any longer)");
-            waiter.conclude(cx, &node, Err(error));
+            self.conclude(cx, &node, waiter, Err(error));
         }
     }
 
@@ -141,27 +141,55 @@ impl Clusterd {
             } else {
                 error
             };
-            waiter.conclude(cx, &node, Err(error));
+            self.conclude(cx, &node, waiter, Err(error));
         }
     }
-}
 
-impl Waiter {
-    /// Ends it; with an error for whoever waits, or for the log.
-    fn conclude(self, cx: &Context, node: &str, served: Result<()>) {
-        if let Some(watch) = &self.watch {
+    /// Ends the waiting of one; with an error for whoever waits, or for the log.
+    fn conclude(&self, cx: &Context, node: &str, waiter: Waiter, served: Result<()>) {
+        if let Some(watch) = &waiter.watch {
             watch.abort();
         }
         let Err(error) = served else {
             return;
         };
-        if self.message.is_owed() {
+        let message = &*waiter.message;
+        if message.is_owed() {
             // Somebody who has ended meanwhile need not know.
-            let _ = cx.reply_error(&*self.message, error.reason(), &error.to_string());
-        } else {
-            let from = self.message.source();
-            log::warn!("a message of {from} to cluster node {node} is lost: {error}");
+            let _ = cx.reply_error(message, error.reason(), &error.to_string());
+            return;
         }
+        let from = message.source();
+        match self.state.with(|state| state.losses.add(cx.now())) {
+            Some(0) => log::warn!("a message of {from} to cluster node {node} is lost: {error}"),
+            Some(more) => log::warn!(
+                "a message of {from} to cluster node {node} is lost: {error} (and {more} before it)"
+            ),
+            None => {}
+        }
+    }
+}
+
+/// Messages that were lost, of which the log is told once in a second.
+#[derive(Default)]
+pub(super) struct Losses {
+    told: Option<Duration>,
+    untold: u64,
+}
+
+impl Losses {
+    /// One more. Returns how many the log was not told of, if it is to be told now.
+    fn add(&mut self, now: Duration) -> Option<u64> {
+        const QUIET: Duration = Duration::from_secs(1);
+        if self
+            .told
+            .is_some_and(|told| now.saturating_sub(told) < QUIET)
+        {
+            self.untold += 1;
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
     }
 }
 

@@ -230,6 +230,21 @@ fn each_waits_its_own_time() {
 }
 
 #[test]
+fn many_losses_do_not_fill_the_log() {
+    let mut world = world("");
+    for number in 0..1000 {
+        let push = pack!("push", "db", "@svc", number).unwrap();
+        world.node.send(world.clusterd, KIND_LUA, push).unwrap();
+    }
+    world.node.advance(Duration::from_secs(6));
+    assert_eq!(world.count_logs("to cluster node db is lost"), 1);
+    let push = pack!("push", "db", "@svc", 0).unwrap();
+    world.node.send(world.clusterd, KIND_LUA, push).unwrap();
+    world.node.advance(Duration::from_secs(6));
+    assert_eq!(world.count_logs("(and 999 before it)"), 1);
+}
+
+#[test]
 fn nobody_waits_any_longer_when_the_tables_say_so() {
     let mut world = world("__nowaiting = false");
     let asked: Vec<_> = ["db", "other"]
