@@ -21,7 +21,6 @@ mod install;
 mod new;
 #[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod node;
-#[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod pki;
 #[allow(dead_code, reason = "a kit: scenarios take from it what they need")]
 mod procfs;
