@@ -64,6 +64,7 @@ fn client(stage: &Stage) -> Result<()> {
     let cost = most.saturating_sub(before);
     stage.detail(format!("{asked} were asked for: {}", mib(cost)));
     ensure!(cost <= 3 * (QUEUE + BESIDE), "it cost {}", mib(cost));
+    ensure!(asked < ASKED / 2, "it was asked for all of that");
     let tokens = near.tell("TOKENS far @svc 500 20")?;
     ensure!(tokens.starts_with("right=500 failed=0 wrong=0"), "{tokens}");
     drop(deaf);
