@@ -119,6 +119,8 @@ impl Mailbox {
     #[inline]
     pub(crate) fn push(&self, letter: Letter, limit: u32) -> Push {
         let envelope = letter.into_raw().as_ptr();
+        // The consumer comes to it by its address alone: see `Batch::take_newer`.
+        let _ = envelope.expose_provenance();
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             if word.addr() & OPEN == 0 {
@@ -178,7 +180,8 @@ impl Mailbox {
     /// The lone message, if there is one, to be delivered before anything else is asked of the mailbox but
     /// [`rest_after`](Self::rest_after) or [`take_after`](Self::take_after). Consumer only, while scheduled.
     pub(crate) fn lone(&self) -> Option<Letter> {
-        // Acquire: sees what the sender wrote into the message.
+        // Acquire: sees what the sender wrote into the message, and the turns before. The word is not older than the push
+        // that made the service run: whoever pushed has put it into the run queue since, which hands that over.
         let word = self.word.load(Ordering::Acquire);
         if word.addr() & LONE == 0 {
             return None;
@@ -364,12 +367,16 @@ impl Batch {
     }
 
     /// Takes everything that is newer than the end or the lone envelope; returns the link to that.
+    ///
+    /// A link says where an envelope is, not which one it is: between a sender's look at the word and its exchange the newest
+    /// envelope may have been taken and freed, and the next one pushed at the same address. The exchange succeeds then, and
+    /// the link is right, but it was made from the pointer to the former one. So the pointer is made from the address.
     fn take_newer(&mut self, mut link: *mut Envelope) -> *mut Envelope {
         while !link.is_null() && link.addr() & TO_LONE == 0 {
             // SAFETY: the consumer owns every envelope of the stack it took.
             let older = unsafe { (*link).next };
             self.put_first(link);
-            link = older;
+            link = ptr::with_exposed_provenance_mut(older.addr());
         }
         link
     }

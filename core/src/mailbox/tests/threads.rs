@@ -1,7 +1,7 @@
 //! The mailbox with real threads: senders, a service whose turns move from worker to worker, and its end.
 //!
 //! Loom tries every interleaving but does not look into envelopes; here Miri and ThreadSanitizer watch each access to
-//! them. So nothing but the mailbox orders the threads: they wait for one another with Relaxed atomics only, and a
+//! them. So little but the mailbox orders the threads: they wait for one another with Relaxed atomics only, and a
 //! weaker order in the mailbox shows as a data race. Without such a tool these are plain stress tests.
 
 use std::cell::UnsafeCell;
@@ -19,7 +19,8 @@ const AGAIN: i32 = 3;
 /// A service in an otherwise empty node.
 struct Service {
     mailbox: Mailbox,
-    /// The run queue: how often the service is in it. Orders nothing, as opposed to a real one.
+    /// The run queue: how often the service is in it. Like a real one it hands over what its pusher knew, and no more:
+    /// neither what other senders wrote, nor earlier turns, of which senders know nothing.
     queued: AtomicUsize,
     received: AtomicI32,
     /// How many messages of each sender it has received.
@@ -48,7 +49,7 @@ impl Service {
     fn push(&self, letter: Letter) {
         match self.mailbox.push(letter, 0) {
             Push::Schedule => {
-                let before = self.queued.fetch_add(1, Ordering::Relaxed);
+                let before = self.queued.fetch_add(1, Ordering::Release);
                 assert_eq!(before, 0, "in two run queues");
             }
             Push::Delivered => {}
@@ -73,7 +74,7 @@ impl Service {
         while self.received.load(Ordering::Relaxed) < SENDERS * EACH + repeated {
             let taken = self
                 .queued
-                .compare_exchange(1, 0, Ordering::Relaxed, Ordering::Relaxed);
+                .compare_exchange(1, 0, Ordering::Acquire, Ordering::Relaxed);
             match taken {
                 Ok(_) => while !self.turn() {},
                 Err(_) => thread::yield_now(),
