@@ -4,7 +4,6 @@ use skynet_cluster_wire::{Framer, Reassembler, Response, SESSION_PROBE, Wrong};
 use skynet_service::{Context, KIND_RESPONSE, Outgoing, Reason, log};
 
 use super::Sender;
-use super::pending::Caller;
 use super::timer::Timer;
 use crate::bytes::Bytes;
 
@@ -71,7 +70,7 @@ impl Sender {
                             self.counts.answered += 1;
                             self.answer(cx, caller.handle, caller.session, body.0);
                         }
-                        None => self.unknown(cx, session),
+                        None => self.unknown(session),
                     },
                     Err(Wrong::Dropped) => {}
                     Err(wrong) => {
@@ -95,7 +94,7 @@ impl Sender {
                 let text = String::from_utf8_lossy(text);
                 self.fail_session(cx, session, Reason(reason), &text);
             }
-            Response::Ok { .. } | Response::Begin { .. } => self.unknown(cx, session),
+            Response::Ok { .. } | Response::Begin { .. } => self.unknown(session),
         }
     }
 
@@ -106,12 +105,12 @@ impl Sender {
                 self.counts.answered += 1;
                 self.fail(cx, caller.handle, caller.session, reason, text);
             }
-            None => self.unknown(cx, session),
+            None => self.unknown(session),
         }
     }
 
     /// Nobody waits for it: the caller has given up, or the other end has made it up.
-    fn unknown(&self, _cx: &Context, session: u32) {
+    fn unknown(&self, session: u32) {
         log::debug!(
             "cluster node {}: an answer for session {session}, which nobody waits for",
             self.node
@@ -121,15 +120,7 @@ impl Sender {
     /// Calls without a time-out of their own have waited long enough.
     pub(super) fn expire(&mut self, cx: &Context) {
         let (expired, next) = self.pending.expire(cx.now());
-        for (
-            session,
-            Caller {
-                handle,
-                session: own,
-                ..
-            },
-        ) in expired
-        {
+        for (session, caller) in expired {
             if let Some(connection) = &mut self.connection {
                 connection.answers.remove(session);
             }
@@ -138,7 +129,7 @@ impl Sender {
                 self.node,
                 self.settings.call_timeout.as_secs_f64()
             );
-            self.fail(cx, handle, own, Reason::TIMED_OUT, &text);
+            self.fail(cx, caller.handle, caller.session, Reason::TIMED_OUT, &text);
         }
         if let Some(next) = next {
             Timer::Limit.set(cx, next);

@@ -65,7 +65,7 @@ impl Pending {
         &mut self,
         session: u32,
         caller: Caller,
-        now: Duration,
+        now: impl FnOnce() -> Duration,
     ) -> Option<Duration> {
         self.calls.insert(session, caller);
         if self.limit.is_zero() || caller.deadline != 0 {
@@ -76,7 +76,7 @@ impl Pending {
             self.limits
                 .retain(|(_, session)| calls.contains_key(session));
         }
-        self.limits.push_back((now + self.limit, session));
+        self.limits.push_back((now() + self.limit, session));
         (!std::mem::replace(&mut self.is_timed, true)).then_some(self.limit)
     }
 
@@ -145,10 +145,10 @@ mod tests {
     fn those_without_a_deadline_expire_in_order() {
         let mut pending = Pending::new(SECOND);
         let now = Duration::from_secs(10);
-        assert_eq!(pending.insert(1, caller(11, 0), now), Some(SECOND));
-        assert_eq!(pending.insert(2, caller(12, 5), now), None);
-        assert_eq!(pending.insert(3, caller(13, 0), now + SECOND / 2), None);
-        assert_eq!(pending.insert(4, caller(14, 0), now + SECOND / 2), None);
+        assert_eq!(pending.insert(1, caller(11, 0), || now), Some(SECOND));
+        assert_eq!(pending.insert(2, caller(12, 5), || now), None);
+        assert_eq!(pending.insert(3, caller(13, 0), || now + SECOND / 2), None);
+        assert_eq!(pending.insert(4, caller(14, 0), || now + SECOND / 2), None);
         pending.remove(3);
         assert_eq!(pending.expire(now), (vec![], Some(SECOND)));
         let first = (1, caller(11, 0));
@@ -165,15 +165,15 @@ mod tests {
     fn lost_connections_leave_one_timer() {
         let mut pending = Pending::new(SECOND);
         let now = Duration::from_secs(10);
-        assert_eq!(pending.insert(1, caller(1, 0), now), Some(SECOND));
+        assert_eq!(pending.insert(1, caller(1, 0), || now), Some(SECOND));
         pending.drain();
-        assert_eq!(pending.insert(2, caller(2, 0), now + SECOND / 2), None);
+        assert_eq!(pending.insert(2, caller(2, 0), || now + SECOND / 2), None);
         assert_eq!(pending.expire(now + SECOND), (vec![], Some(SECOND / 2)));
-        assert_eq!(pending.insert(3, caller(3, 0), now + SECOND), None);
+        assert_eq!(pending.insert(3, caller(3, 0), || now + SECOND), None);
         pending.drain();
         assert_eq!(pending.expire(now + SECOND * 3 / 2), (vec![], None));
         assert_eq!(
-            pending.insert(4, caller(4, 0), now + 2 * SECOND),
+            pending.insert(4, caller(4, 0), || now + 2 * SECOND),
             Some(SECOND)
         );
     }
@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn answered_calls_leave_nothing() {
         let mut pending = Pending::new(SECOND);
-        pending.insert(1, caller(1, 0), SECOND);
+        pending.insert(1, caller(1, 0), || SECOND);
         for session in 2..10_000 {
-            pending.insert(session, caller(2, 0), SECOND);
+            pending.insert(session, caller(2, 0), || SECOND);
             pending.remove(session);
         }
         assert!(
@@ -199,9 +199,9 @@ mod tests {
     fn those_whose_callers_have_given_up_are_forgotten() {
         let mut pending = Pending::new(Duration::ZERO);
         let now = Duration::from_nanos(10);
-        pending.insert(1, caller(1, 10), now);
-        pending.insert(2, caller(2, 11), now);
-        pending.insert(3, caller(3, 0), now);
+        pending.insert(1, caller(1, 10), || now);
+        pending.insert(2, caller(2, 11), || now);
+        pending.insert(3, caller(3, 0), || now);
         let mut forgotten = Vec::new();
         pending.forget_overdue(now, |session| forgotten.push(session));
         assert_eq!(forgotten, [1]);

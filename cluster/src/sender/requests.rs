@@ -39,6 +39,21 @@ struct Request {
     trace: u64,
 }
 
+impl Request {
+    #[inline]
+    fn of(message: &RawMessage<'_>, kind: Kind, is_query: bool) -> Self {
+        Self {
+            kind,
+            is_query,
+            source: message.source(),
+            session: message.session(),
+            is_call: message.is_call(),
+            deadline: message.deadline(),
+            trace: message.trace(),
+        }
+    }
+}
+
 impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.body.as_slice().len()
@@ -78,38 +93,7 @@ impl Sender {
                 "nobody waits for the answer; send \"push\" instead",
             ));
         }
-        let address = match values.next().transpose()? {
-            Some(ValueRef::String(name)) if (1..=wire::NAME_MAX).contains(&name.len()) => {
-                Address::Name(name)
-            }
-            Some(ValueRef::String(name)) => {
-                return Err(Error::msg(format_args!(
-                    "the name of a service has 1 to {} bytes, this one has {}",
-                    wire::NAME_MAX,
-                    name.len()
-                )));
-            }
-            Some(ValueRef::Integer(handle)) if handle != 0 => Address::Handle(
-                u32::try_from(handle)
-                    .map_err(|_| Error::msg(format_args!("{handle} is no handle of a service")))?,
-            ),
-            other => {
-                return Err(Error::msg(format_args!(
-                    "wanted the name or the handle of a service, found {}",
-                    other.map_or("nothing", |value| value.kind())
-                )));
-            }
-        };
-        let body = match values.next().transpose()? {
-            Some(ValueRef::String(body)) => body,
-            None | Some(ValueRef::Nil) => &[],
-            Some(other) => {
-                return Err(Error::msg(format_args!(
-                    "wanted packed arguments as a string, found {}",
-                    other.kind()
-                )));
-            }
-        };
+        let (address, body) = read_request(&mut values)?;
         if body.len() > self.settings.max_message {
             return Err(Error::msg(format_args!(
                 "{} bytes are too much for one message: cluster_max_message is {}",
@@ -118,24 +102,13 @@ impl Sender {
             ))
             .with_reason(Reason::TOO_LARGE));
         }
-        let request = Request {
-            kind,
-            is_query: false,
-            source: message.source(),
-            session: message.session(),
-            is_call: message.is_call(),
-            deadline: message.deadline(),
-            trace: message.trace(),
-        };
+        let request = Request::of(message, kind, false);
         if let Err(error) = self.admit(body.len()) {
             return self.turn_away(cx, message.is_call(), error);
         }
         if self.state == State::Up {
             if kind == Kind::Ack && !self.is_ours {
-                return Err(Error::unsupported(format_args!(
-                    "node {} is an unmodified one, which acknowledges nothing",
-                    self.node
-                )));
+                return Err(Error::unsupported(self.unacknowledged_text()));
             }
             if body.len() <= wire::REQUEST_SINGLE_MAX
                 && (self.output.outbox.is_empty()
@@ -163,13 +136,26 @@ impl Sender {
             body: Body::new(buffer, skip),
         };
         message.set_answered();
+        self.take(cx, waiting);
+        Ok(())
+    }
+
+    /// Sends a request that was picked up, or has it wait for the connection.
+    fn take(&mut self, cx: &Context, waiting: Waiting) {
         if self.state == State::Up {
             self.send(cx, waiting);
             self.mark(cx);
         } else {
             self.wait(cx, waiting);
         }
-        Ok(())
+    }
+
+    /// Why an unmodified node is asked for no acknowledgement.
+    fn unacknowledged_text(&self) -> String {
+        format!(
+            "node {} is an unmodified one, which acknowledges nothing",
+            self.node
+        )
     }
 
     /// Whether one more request of so many bytes may come.
@@ -230,10 +216,7 @@ impl Sender {
             return;
         }
         if waiting.request.kind == Kind::Ack && !self.is_ours {
-            let text = format!(
-                "node {} is an unmodified one, which acknowledges nothing",
-                self.node
-            );
+            let text = self.unacknowledged_text();
             return self.refuse(cx, &waiting, Reason::UNSUPPORTED, &text);
         }
         let Waiting {
@@ -271,7 +254,7 @@ impl Sender {
             deadline: request.deadline,
             is_query: request.is_query,
         };
-        if let Some(limit) = self.pending.insert(session, caller, cx.now()) {
+        if let Some(limit) = self.pending.insert(session, caller, || cx.now()) {
             Timer::Limit.set(cx, limit);
         }
         session
@@ -340,29 +323,54 @@ impl Sender {
         }
         let buffer = Buffer::pack(&(name,))?;
         self.admit(buffer.len())?;
-        let request = Request {
-            kind: Kind::Call,
-            is_query: true,
-            source: message.source(),
-            session: message.session(),
-            is_call: true,
-            deadline: message.deadline(),
-            trace: message.trace(),
-        };
+        let request = Request::of(message, Kind::Call, true);
         let waiting = Waiting {
             request,
             target: Target::Handle(0),
             body: Body::new(buffer, 0),
         };
         message.set_answered();
-        if self.state == State::Up {
-            self.send(cx, waiting);
-            self.mark(cx);
-        } else {
-            self.wait(cx, waiting);
-        }
+        self.take(cx, waiting);
         Ok(())
     }
+}
+
+/// Whom a request is for, and its packed arguments.
+#[inline]
+fn read_request<'a>(values: &mut Reader<'a>) -> Result<(Address<'a>, &'a [u8])> {
+    let address = match values.next().transpose()? {
+        Some(ValueRef::String(name)) if (1..=wire::NAME_MAX).contains(&name.len()) => {
+            Address::Name(name)
+        }
+        Some(ValueRef::String(name)) => {
+            return Err(Error::msg(format_args!(
+                "the name of a service has 1 to {} bytes, this one has {}",
+                wire::NAME_MAX,
+                name.len()
+            )));
+        }
+        Some(ValueRef::Integer(handle)) if handle != 0 => Address::Handle(
+            u32::try_from(handle)
+                .map_err(|_| Error::msg(format_args!("{handle} is no handle of a service")))?,
+        ),
+        other => {
+            return Err(Error::msg(format_args!(
+                "wanted the name or the handle of a service, found {}",
+                other.map_or("nothing", |value| value.kind())
+            )));
+        }
+    };
+    let body = match values.next().transpose()? {
+        Some(ValueRef::String(body)) => body,
+        None | Some(ValueRef::Nil) => &[],
+        Some(other) => {
+            return Err(Error::msg(format_args!(
+                "wanted packed arguments as a string, found {}",
+                other.kind()
+            )));
+        }
+    };
+    Ok((address, body))
 }
 
 /// What keeps its order: the requests of one service to one other.
